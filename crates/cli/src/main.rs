@@ -1,0 +1,2 @@
+//! `sidekey`: one binary, roles as subcommands.
+fn main() {}

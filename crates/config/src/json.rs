@@ -1,0 +1,1 @@
+//! ASP.NET's JSON dialect: comments, trailing commas, BOM.

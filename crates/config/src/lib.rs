@@ -1,0 +1,15 @@
+//! Configuration with ASP.NET's semantics: flat keys without case, layers that win per leaf, arrays by index, the binder's
+//! rules for bool, int, TimeSpan and lists, and every fault reported at once.
+//!
+//! The sections themselves belong to the crates that use them; each reads its own through a [`Section`].
+
+mod env;
+mod fault;
+mod json;
+mod layers;
+mod section;
+mod time_span;
+
+pub use fault::{Fault, Faults, Warning};
+pub use layers::{Configuration, Sources};
+pub use section::{Section, Setting};

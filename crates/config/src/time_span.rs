@@ -1,0 +1,1 @@
+//! .NET's TimeSpan texts.

@@ -1,0 +1,22 @@
+//! The token engine: ask Entra for tokens, keep them, judge those that come in.
+//!
+//! Start at [`Entra`]: [`Entra::acquire`] gives a token for a [`TokenRequest`], [`Entra::validator`] judges inbound ones.
+//! A credential source is one file in `credential/` and a line in its list; a flow is one file in `flow/` and a line there.
+
+pub mod acquire;
+mod authority;
+mod cache;
+mod config;
+mod credential;
+mod error;
+mod flow;
+mod http;
+mod metadata;
+mod request;
+pub mod validate;
+
+pub use acquire::Entra;
+pub use config::Config;
+pub use error::{AcquireError, EntraRefusal};
+pub use request::{AccessToken, CacheOutcome, Flow, TokenRequest, TokenScheme, UserAssertion};
+pub use validate::{Rejection, Validator, VerifiedToken};

@@ -1,0 +1,141 @@
+//! What is asked of the engine, and what it gives.
+
+use std::sync::Arc;
+
+use sidekey_host::UnixTime;
+use sidekey_oauth::{Scopes, Secret, TenantId};
+use uuid::Uuid;
+
+/// A request for one token. Everything here but `force_refresh` and `correlation_id` is part of the cache key.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    /// On whose behalf.
+    pub flow: Flow,
+    /// The scopes; an app token uses the first, which must end in `/.default`.
+    pub scopes: Scopes,
+    /// The tenant, where it is not the configured one.
+    pub tenant: Option<TenantId>,
+    /// A claims challenge to answer (JSON text); bypasses the cached token.
+    pub claims: Option<String>,
+    /// `fmi_path` of the token request (app tokens).
+    pub fmi_path: Option<String>,
+    /// The key of a long-running session.
+    pub session_key: Option<String>,
+    /// The confirmation of a proof-of-possession token (`PopPublicKey`), as configured or sent.
+    pub pop_public_key: Option<String>,
+    /// Extra form or query parameters of the token request.
+    pub extra_parameters: Vec<(String, String)>,
+    /// Do not answer from the cache; keep what is got.
+    pub force_refresh: bool,
+    /// The id that Entra logs; a new one per request if absent.
+    pub correlation_id: Option<Uuid>,
+}
+
+impl TokenRequest {
+    /// A request with nothing but a flow and scopes.
+    pub fn new(flow: Flow, scopes: Scopes) -> Self {
+        Self {
+            flow,
+            scopes,
+            tenant: None,
+            claims: None,
+            fmi_path: None,
+            session_key: None,
+            pop_public_key: None,
+            extra_parameters: Vec::new(),
+            force_refresh: false,
+            correlation_id: None,
+        }
+    }
+}
+
+/// On whose behalf a token is asked for.
+#[derive(Clone, Debug)]
+pub enum Flow {
+    /// The application itself: client credentials.
+    App,
+    /// The user whose token came in: on-behalf-of.
+    OnBehalfOf(UserAssertion),
+    /// The user of an earlier on-behalf-of session, by the request's `session_key` alone.
+    Session,
+    /// A managed identity; `None` is the system-assigned one.
+    ManagedIdentity {
+        /// The client id of a user-assigned identity.
+        client_id: Option<String>,
+    },
+    /// An agent identity by its client id, itself or on behalf of the user whose token came in.
+    Agent {
+        /// The agent's client id.
+        agent: String,
+        /// The inbound user token, where the agent acts for its user.
+        assertion: Option<UserAssertion>,
+    },
+    /// An agent's own user account.
+    AgentUser {
+        /// The agent's client id.
+        agent: String,
+        /// The account.
+        user: AgentUser,
+    },
+}
+
+/// How an agent's user account is named.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AgentUser {
+    /// By user principal name.
+    Name(String),
+    /// By object id.
+    ObjectId(Uuid),
+}
+
+/// An inbound user token that was verified: the (inner) JWS and what identifies it.
+#[derive(Clone, Debug)]
+pub struct UserAssertion {
+    /// The token to present to Entra.
+    pub token: Arc<Secret>,
+    /// SHA-256 of the token, the cache key's part.
+    pub hash: [u8; 32],
+    /// Its tenant (`tid`), where the exchange takes place unless the request names one.
+    pub tenant: Option<TenantId>,
+    /// Its user (`oid`), which a session is bound to.
+    pub user: Option<String>,
+}
+
+/// A token got from Entra or from the cache.
+pub struct AccessToken {
+    /// The finished header value, such as `Bearer eyJ…`.
+    pub authorization: Secret,
+    /// How it is presented.
+    pub scheme: TokenScheme,
+    /// When it ends.
+    pub expires_on: UnixTime,
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("scheme", &self.scheme)
+            .field("expires_on", &self.expires_on)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenScheme {
+    /// RFC 6750.
+    Bearer,
+    /// Proof of possession.
+    Pop,
+}
+
+/// Where a token came from, for logs, metrics and the audit line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheOutcome {
+    /// The in-memory cache.
+    Memory,
+    /// Entra.
+    Authority,
+    /// The in-memory cache, while Entra did not answer.
+    Stale,
+}

@@ -1,0 +1,1 @@
+//! Attacks on JOSE libraries, and what this one does about each.

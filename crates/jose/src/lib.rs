@@ -1,0 +1,31 @@
+//! JSON Web Signature, Key and Token (RFC 7515, 7517, 7518, 7519, 7638) for tokens that Entra and its clients make.
+//!
+//! Values and rules only: no clock, no I/O, no Entra. What is parsed is [`UnverifiedJws`]; only [`UnverifiedJws::verify`]
+//! makes a [`VerifiedJws`], and only that one shows its claims as facts.
+//!
+//! Known attacks and the answer to each are in [`attacks`].
+
+mod algorithm;
+pub mod attacks;
+pub mod base64url;
+mod certificate;
+mod error;
+mod json;
+mod jwk;
+mod jws;
+mod key;
+mod numeric_date;
+mod sign;
+
+pub use algorithm::Algorithm;
+pub use certificate::{thumbprint_sha1, thumbprint_sha256};
+pub use error::JoseError;
+pub use json::{minify, parse_object};
+pub use jwk::{Jwk, JwkSet};
+pub use jws::{Header, UnverifiedJws, VerifiedJws};
+pub use key::VerifyingKey;
+pub use numeric_date::NumericDate;
+pub use sign::{SigningKey, sign_compact};
+
+/// The largest token that is looked at, in bytes (250 KiB, as Microsoft's own libraries have it).
+pub const MAX_TOKEN_BYTES: usize = 256_000;
