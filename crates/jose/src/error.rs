@@ -10,6 +10,9 @@ pub enum JoseError {
     /// Not base64url without padding.
     #[error("not base64url without padding")]
     Base64,
+    /// Five parts: an encrypted token (JWE, RFC 7516), which has to be decrypted before there is a signature to check.
+    #[error("the token is encrypted (JWE): it must be decrypted first")]
+    Encrypted,
     /// Not a compact JWS; what is wrong with it.
     #[error("not a compact JWS: {0}")]
     Malformed(&'static str),
@@ -34,4 +37,24 @@ pub enum JoseError {
     /// The key is unusable; what is wrong with it.
     #[error("the key is unusable: {0}")]
     Key(&'static str),
+}
+
+/// Text from outside as it may stand in an error: short and on one line, whatever was sent.
+pub(crate) fn shorten(text: &str) -> String {
+    let shown: String = text.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_SHOWN_CHARS).is_some() { shown + "…" } else { shown }
+}
+
+const MAX_SHOWN_CHARS: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_short_and_on_one_line() {
+        assert_eq!(shorten("RS256"), "RS256");
+        assert_eq!(shorten("a\r\nb"), "a\\r\\nb");
+        assert_eq!(shorten(&"é".repeat(41)), "é".repeat(40) + "…");
+    }
 }

@@ -1,8 +1,10 @@
 //! JSON Web Keys (RFC 7517), public ones, with Entra's `issuer` member.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::JoseError;
+use crate::{JoseError, base64url, parse_object};
 
 /// A public key as it stands in a key set. Members that its type does not need are kept as given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +58,17 @@ pub struct Jwk {
 impl Jwk {
     /// The RFC 7638 thumbprint, base64url of SHA-256.
     pub fn thumbprint(&self) -> Result<String, JoseError> {
-        todo!()
+        let canonical = match self.kty.as_str() {
+            "RSA" => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, plain(self.e.as_ref())?, plain(self.n.as_ref())?),
+            "EC" => format!(
+                r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#,
+                plain(self.crv.as_ref())?,
+                plain(self.x.as_ref())?,
+                plain(self.y.as_ref())?
+            ),
+            _ => return Err(JoseError::Key("its `kty` is neither `RSA` nor `EC`")),
+        };
+        Ok(base64url::encode(digest(&SHA256, canonical.as_bytes())))
     }
 }
 
@@ -68,8 +80,31 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// Reads a key set document.
-    pub fn parse(_document: &[u8]) -> Result<Self, JoseError> {
-        todo!()
+    /// Reads a key set document of at most 1 MiB and 1,000 keys.
+    pub fn parse(document: &[u8]) -> Result<Self, JoseError> {
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(JoseError::Json("the key set is longer than 1 MiB".to_owned()));
+        }
+        let Some(Value::Array(entries)) = parse_object(document)?.remove("keys") else {
+            return Err(JoseError::Json("the key set has no array `keys`".to_owned()));
+        };
+        if entries.len() > MAX_KEYS {
+            return Err(JoseError::Json("the key set has more than 1,000 keys".to_owned()));
+        }
+        let keys = entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect();
+        Ok(Self { keys })
     }
 }
+
+/// A member of which a thumbprint is made: text in the alphabet of base64url (which covers the names of curves), so that it
+/// cannot write further JSON into the canonical form.
+fn plain(member: Option<&String>) -> Result<&str, JoseError> {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    member
+        .filter(|text| !text.is_empty() && text.bytes().all(good))
+        .map(String::as_str)
+        .ok_or(JoseError::Key("a member that its type needs is missing or not base64url"))
+}
+
+const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+const MAX_KEYS: usize = 1_000;

@@ -1,0 +1,4 @@
+//! The public face of the crate, held against vectors written by others.
+
+#[cfg(test)]
+mod rfc;
