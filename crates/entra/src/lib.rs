@@ -4,9 +4,9 @@
 //! A credential source is one file in `credential/` and a line in its list; a flow is one file in `flow/` and a line there.
 
 pub mod acquire;
-mod authority;
+pub mod authority;
 mod cache;
-mod config;
+pub mod config;
 mod credential;
 mod error;
 mod flow;

@@ -85,6 +85,11 @@ fn is_domain(name: &str) -> bool {
 pub struct ClientId(Box<str>);
 
 impl ClientId {
+    /// The all-zero id, which no application has: what stands where a configuration has none.
+    pub fn nil() -> Self {
+        Self(Uuid::nil().to_string().into())
+    }
+
     /// The id as Entra spells it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,0 +1,201 @@
+//! `ClientCredentials`, the legacy keys before it, and workload identity by environment alone.
+
+use std::path::PathBuf;
+
+use sidekey_config::Section;
+use sidekey_oauth::Secret;
+
+use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText};
+
+pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<CredentialConfig> {
+    let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
+    let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
+    // Marks the stand-ins as known whether they are needed or not.
+    let token_file = root.text(TOKEN_FILE);
+    let mut sections =
+        lists.iter().flat_map(|list| list.children().into_iter().map(|name| list.section(name))).peekable();
+    if sections.peek().is_some() {
+        if legacy_secret.is_some() {
+            azure_ad.warn("ClientSecret", "is ignored, because `ClientCredentials` or `ClientCertificates` is set");
+        }
+        return sections.filter_map(|section| credential(root, &section)).collect();
+    }
+    if let Some(secret) = legacy_secret {
+        return vec![CredentialConfig { key: azure_ad.key().to_owned(), source: CredentialSource::Secret(secret) }];
+    }
+    let workload_identity = |path: &str| CredentialConfig {
+        key: TOKEN_FILE.to_owned(),
+        source: CredentialSource::AssertionFile(path.into()),
+    };
+    token_file.map(workload_identity).into_iter().collect()
+}
+
+/// One entry of the list; `None` if it is skipped or faulty.
+fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialConfig> {
+    section.reserve(FIELDS);
+    if section.bool("Skip", false) {
+        return None;
+    }
+    let Some(name) = section.text("SourceType") else {
+        section.fault("SourceType", "is not set", available_names());
+        return None;
+    };
+    let Some(kind) = SourceKind::named(name) else {
+        section.fault("SourceType", format!("`{name}` is not a source of credentials"), available_names());
+        return None;
+    };
+    let source = match kind {
+        SourceKind::Secret => CredentialSource::Secret(either(section, "ClientSecret", "ClientSecretPath")?),
+        SourceKind::Path => certificate_file(section)?,
+        SourceKind::Base64 => certificate_text(section)?,
+        SourceKind::AssertionFile => CredentialSource::AssertionFile(assertion_path(root, section)?),
+        SourceKind::Unavailable => {
+            section.fault("SourceType", format!("`{name}` is not available in this version"), available_names());
+            return None;
+        }
+    };
+    Some(CredentialConfig { key: section.key().to_owned(), source })
+}
+
+fn certificate_file(section: &Section<'_>) -> Option<CredentialSource> {
+    let path = required(section, "CertificateDiskPath", "write the path of a PFX or PEM file")?;
+    Some(CredentialSource::Certificate {
+        location: CertificateLocation::Path(path.into()),
+        key_path: section.text("CertificateKeyPath").map(PathBuf::from),
+        password: optional(section, "CertificatePassword", "CertificatePasswordPath")?,
+    })
+}
+
+fn certificate_text(section: &Section<'_>) -> Option<CredentialSource> {
+    let Some(value) = section.secret("Base64EncodedValue") else {
+        section.fault("Base64EncodedValue", "is not set", "write a PFX with its private key as base64");
+        return None;
+    };
+    Some(CredentialSource::Certificate {
+        location: CertificateLocation::Base64(Secret::new(value)),
+        key_path: section.text("CertificateKeyPath").map(PathBuf::from),
+        password: optional(section, "CertificatePassword", "CertificatePasswordPath")?,
+    })
+}
+
+/// `SignedAssertionFilePath` is how a sample of Microsoft's misspells the field.
+fn assertion_path(root: &Section<'_>, section: &Section<'_>) -> Option<PathBuf> {
+    let own = section.text("SignedAssertionFileDiskPath").or_else(|| section.text("SignedAssertionFilePath"));
+    let path = own.or_else(|| root.text(TOKEN_FILE));
+    if path.is_none() {
+        let hint = format!("write the path of the projected token here or in {TOKEN_FILE}");
+        section.fault("SignedAssertionFileDiskPath", "is not set", hint);
+    }
+    path.map(PathBuf::from)
+}
+
+/// A secret that has to be there, itself or as a file.
+fn either(section: &Section<'_>, inline: &str, path: &str) -> Option<SecretText> {
+    let text = optional(section, inline, path)?;
+    if text.is_none() {
+        section.fault(
+            inline,
+            "is not set",
+            format!("write the secret here, or the path of a file with it in `{path}`"),
+        );
+    }
+    text
+}
+
+/// A secret that may be there, itself or as a file. The outer `None` is a fault.
+#[expect(clippy::option_option, reason = "absent and faulty are different answers")]
+fn optional(section: &Section<'_>, inline: &str, path: &str) -> Option<Option<SecretText>> {
+    match (section.secret(inline), section.text(path)) {
+        (Some(_), Some(_)) => {
+            section.fault(path, format!("is set as well as `{inline}`"), "remove one of the two");
+            None
+        }
+        (Some(secret), None) => Some(Some(SecretText::Inline(Secret::new(secret)))),
+        (None, file) => Some(file.map(|file| SecretText::File(file.into()))),
+    }
+}
+
+fn required<'a>(section: &Section<'a>, name: &str, hint: &str) -> Option<&'a str> {
+    let text = section.text(name);
+    if text.is_none() {
+        section.fault(name, "is not set", hint);
+    }
+    text
+}
+
+/// What can be made of a `SourceType`.
+#[derive(Clone, Copy)]
+enum SourceKind {
+    Secret,
+    Path,
+    Base64,
+    AssertionFile,
+    /// Known to Microsoft's libraries, not available here.
+    Unavailable,
+}
+
+impl SourceKind {
+    /// By name without case, or by the number of Microsoft's enumeration.
+    fn named(name: &str) -> Option<Self> {
+        let number: Option<usize> = name.parse().ok();
+        let found =
+            |(index, (own, _)): &(usize, &(&str, Self))| own.eq_ignore_ascii_case(name) || number == Some(*index);
+        SOURCES.iter().enumerate().find(found).map(|(_, (_, kind))| *kind)
+    }
+}
+
+fn available_names() -> String {
+    let names = SOURCES.iter().filter(|(_, kind)| !matches!(kind, SourceKind::Unavailable));
+    let names: Vec<_> = names.map(|(name, _)| format!("`{name}`")).collect();
+    format!("write one of {}", names.join(", "))
+}
+
+/// In the order of Microsoft's enumeration, whose numbers count too.
+const SOURCES: &[(&str, SourceKind)] = &[
+    ("Certificate", SourceKind::Unavailable),
+    ("KeyVault", SourceKind::Unavailable),
+    ("Base64Encoded", SourceKind::Base64),
+    ("Path", SourceKind::Path),
+    ("StoreWithThumbprint", SourceKind::Unavailable),
+    ("StoreWithDistinguishedName", SourceKind::Unavailable),
+    ("ClientSecret", SourceKind::Secret),
+    ("SignedAssertionFromManagedIdentity", SourceKind::Unavailable),
+    ("SignedAssertionFilePath", SourceKind::AssertionFile),
+    ("SignedAssertionFromVault", SourceKind::Unavailable),
+    ("AutoDecryptKeys", SourceKind::Unavailable),
+    ("CustomSignedAssertion", SourceKind::Unavailable),
+    ("ManagedCertificate", SourceKind::Unavailable),
+    ("StoreWithSubjectName", SourceKind::Unavailable),
+];
+
+/// Every field that a credential may have, whatever its source.
+const FIELDS: &[&str] = &[
+    "SourceType",
+    "Skip",
+    "Algorithm",
+    "KeyVaultUrl",
+    "KeyVaultCertificateName",
+    "CertificateStorePath",
+    "CertificateThumbprint",
+    "CertificateDistinguishedName",
+    "CertificateSubjectName",
+    "CertificateDiskPath",
+    "CertificateKeyPath",
+    "CertificatePassword",
+    "CertificatePasswordPath",
+    "Base64EncodedValue",
+    "ClientSecret",
+    "ClientSecretPath",
+    "ManagedIdentityClientId",
+    "TokenExchangeUrl",
+    "TokenExchangeAuthority",
+    "SignedAssertionFileDiskPath",
+    "SignedAssertionFilePath",
+    "DecryptKeysAuthenticationOptions",
+    "CustomSignedAssertionProviderName",
+    "CustomSignedAssertionProviderData",
+    "UseBoundCredential",
+];
+
+/// The variable that the workload identity webhook sets.
+const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
