@@ -51,3 +51,32 @@ pub struct Warning {
     /// What to know about it.
     pub message: String,
 }
+
+/// One line of the effective configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The key as the layer spells it that set it.
+    pub key: &'a str,
+    /// The value, unless it must not be seen.
+    pub value: Shown<'a>,
+    /// Who set it.
+    pub source: &'a str,
+}
+
+/// A value as `config show` may print it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown<'a> {
+    /// Harmless.
+    Value(&'a str),
+    /// A secret, or a value under a key that nobody knows and that may therefore be a misspelled secret.
+    Redacted,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => f.write_str(value),
+            Self::Redacted => f.write_str("[redacted]"),
+        }
+    }
+}

@@ -3,13 +3,18 @@
 //!
 //! The sections themselves belong to the crates that use them; each reads its own through a [`Section`].
 
+mod arguments;
 mod env;
 mod fault;
 mod json;
+mod key;
 mod layers;
+mod marks;
 mod section;
+mod store;
 mod time_span;
+mod values;
 
-pub use fault::{Fault, Faults, Warning};
+pub use fault::{Entry, Fault, Faults, Shown, Warning};
 pub use layers::{Configuration, Sources};
 pub use section::{Section, Setting};
