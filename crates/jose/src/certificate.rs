@@ -50,3 +50,68 @@ fn curve(info: &SubjectPublicKeyInfo<'_>) -> Result<Curve, JoseError> {
     let known = curves.into_iter().find(|(oid, _)| named.as_ref() == Some(oid));
     known.map(|(_, curve)| curve).ok_or(JoseError::Key("the certificate's curve is not P-256, P-384 or P-521"))
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512,
+        PKCS_ED25519,
+    };
+
+    use super::*;
+    use crate::{Algorithm, SigningKey};
+
+    /// A self-signed certificate and its private key.
+    fn certificate(kind: &'static rcgen::SignatureAlgorithm) -> (Vec<u8>, KeyPair) {
+        let pair = KeyPair::generate_for(kind).unwrap();
+        let certificate = CertificateParams::new(vec!["test".to_owned()]).unwrap().self_signed(&pair).unwrap();
+        (certificate.der().to_vec(), pair)
+    }
+
+    #[test]
+    fn the_key_of_an_ec_certificate_checks_signatures_of_its_private_half() {
+        for (kind, algorithm) in [
+            (&PKCS_ECDSA_P256_SHA256, Algorithm::ES256),
+            (&PKCS_ECDSA_P384_SHA384, Algorithm::ES384),
+            (&PKCS_ECDSA_P521_SHA512, Algorithm::ES512),
+        ] {
+            let (der, pair) = certificate(kind);
+            let signature = SigningKey::from_der(&pair.serialize_der()).unwrap().sign(algorithm, b"message").unwrap();
+            let key = VerifyingKey::from_certificate(&der).unwrap();
+            assert_eq!(key.verify(algorithm, b"message", &signature), Ok(()));
+            assert_eq!(key.verify(algorithm, b"massage", &signature), Err(JoseError::Signature));
+        }
+    }
+
+    #[test]
+    fn a_certificate_with_another_kind_of_key_is_refused() {
+        let (der, _) = certificate(&PKCS_ED25519);
+        assert_eq!(public_key(&der).unwrap_err(), JoseError::Key("the certificate's key is neither RSA nor EC"));
+    }
+
+    #[test]
+    fn damaged_certificates_are_refused_without_a_panic() {
+        let (der, _) = certificate(&PKCS_ECDSA_P256_SHA256);
+        for length in 0..der.len() {
+            assert!(public_key(&der[..length]).is_err(), "{length} bytes");
+        }
+        assert_eq!(
+            public_key(&[&der[..], &[0]].concat()).unwrap_err(),
+            JoseError::Key("there are bytes behind the certificate")
+        );
+        for index in 0..der.len() {
+            let mut changed = der.clone();
+            changed[index] ^= 0x55;
+            let _ = public_key(&changed);
+        }
+    }
+
+    #[test]
+    fn a_negative_rsa_number_is_refused() {
+        let odd = [&[0x80], &[0xff; 255][..]].concat();
+        let negative = JoseError::Key("its RSA modulus or exponent is negative");
+        assert_eq!(rsa_key(&RSAPublicKey { modulus: &odd, exponent: &[3] }).unwrap_err(), negative);
+        let positive = [&[0], &odd[..]].concat();
+        assert!(rsa_key(&RSAPublicKey { modulus: &positive, exponent: &[3] }).is_ok());
+    }
+}

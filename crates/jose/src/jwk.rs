@@ -108,3 +108,111 @@ fn plain(member: Option<&String>) -> Result<&str, JoseError> {
 
 const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 const MAX_KEYS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn jwk(value: Value) -> Jwk {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_set_as_entra_publishes_it_is_read_and_written_back() {
+        let document = json!({ "keys": [{
+            "kty": "RSA", "use": "sig", "kid": "k", "x5t": "k", "n": "AQ", "e": "AQAB", "x5c": ["MII"],
+            "cloud_instance_name": "microsoftonline.com", "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0",
+        }]});
+        let set = JwkSet::parse(document.to_string().as_bytes()).unwrap();
+        assert_eq!(set.keys[0].issuer.as_deref(), Some("https://login.microsoftonline.com/{tenantid}/v2.0"));
+        assert_eq!(serde_json::to_value(&set).unwrap(), document);
+    }
+
+    #[test]
+    fn entries_that_cannot_be_read_are_left_out() {
+        let document = json!({ "keys": [
+            7, null, {}, [], "k", { "kty": 1 }, { "kty": "RSA", "kid": 1 }, { "kty": "RSA", "x5c": "MII" },
+            { "kty": "future", "kid": "kept", "pub": { "a": [1] } }, { "kty": "oct", "k": "c2VjcmV0" },
+        ]});
+        let set = JwkSet::parse(document.to_string().as_bytes()).unwrap();
+        let types: Vec<&str> = set.keys.iter().map(|key| key.kty.as_str()).collect();
+        assert_eq!(types, ["future", "oct"]);
+    }
+
+    #[test]
+    fn private_members_are_not_kept() {
+        let key = jwk(
+            json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "secret", "k": "secret", "p": "secret" }),
+        );
+        assert!(!serde_json::to_string(&key).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn a_document_that_is_no_set_is_refused() {
+        for document in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"Keys":[]}"#, r#"{"keys":[]"#] {
+            assert!(matches!(JwkSet::parse(document.as_bytes()), Err(JoseError::Json(_))), "{document}");
+        }
+        assert_eq!(JwkSet::parse(br#"{"keys":[]}"#), Ok(JwkSet::default()));
+    }
+
+    #[test]
+    fn a_member_twice_anywhere_in_a_set_is_refused() {
+        for document in [r#"{"keys":[],"keys":[]}"#, r#"{"keys":[{"kty":"RSA","n":"AQ","n":"Ag"}]}"#] {
+            assert!(matches!(JwkSet::parse(document.as_bytes()), Err(JoseError::Json(_))), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_set_of_unreasonable_size_is_refused() {
+        let of = |count: usize| json!({ "keys": vec![json!({ "kty": "x" }); count] }).to_string();
+        assert_eq!(JwkSet::parse(of(1_000).as_bytes()).unwrap().keys.len(), 1_000);
+        assert!(JwkSet::parse(of(1_001).as_bytes()).is_err());
+        let padded = |blanks: usize| format!(r#"{{"keys":[]{}}}"#, " ".repeat(blanks));
+        assert!(JwkSet::parse(padded(MAX_DOCUMENT_BYTES - 11).as_bytes()).is_ok());
+        assert!(JwkSet::parse(padded(MAX_DOCUMENT_BYTES - 10).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_thumbprint_depends_on_the_required_members_only() {
+        let bare = jwk(json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AQ" }));
+        let dressed =
+            jwk(json!({ "y": "AQ", "kid": "k", "alg": "ES256", "crv": "P-256", "n": "AQ", "x": "AA", "kty": "EC" }));
+        assert_eq!(bare.thumbprint(), dressed.thumbprint());
+        assert_ne!(bare.thumbprint(), jwk(json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AQ" })).thumbprint());
+    }
+
+    #[test]
+    fn a_thumbprint_needs_its_members_and_they_cannot_smuggle_json() {
+        for value in [
+            json!({ "kty": "RSA", "n": "AQ" }),
+            json!({ "kty": "RSA", "e": "AQAB" }),
+            json!({ "kty": "RSA", "e": "AQAB", "n": "" }),
+            json!({ "kty": "RSA", "e": "AQAB\",\"kty\":\"RSA\",\"n\":\"AQ\"}//", "n": "AQ" }),
+            json!({ "kty": "EC", "crv": "P-256\"", "x": "AA", "y": "AQ" }),
+            json!({ "kty": "EC", "crv": "P-256", "x": "A\\u0041", "y": "AQ" }),
+            json!({ "kty": "EC", "crv": "P-256", "x": "AA==", "y": "AQ" }),
+            json!({ "kty": "oct", "k": "AA" }),
+            json!({ "kty": "rsa", "e": "AQAB", "n": "AQ" }),
+        ] {
+            assert!(matches!(jwk(value.clone()).thumbprint(), Err(JoseError::Key(_))), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics(noise: Vec<u8>, text in r#"\{"keys":\[[{}\[\]",:a-z0-9]{0,60}"#) {
+            let _ = JwkSet::parse(&noise);
+            let _ = JwkSet::parse(text.as_bytes());
+        }
+
+        #[test]
+        fn any_key_is_read_back(kty: String, kid: Option<String>, n: Option<String>, ops: Option<Vec<String>>) {
+            let key = Jwk { kty, kid, n, key_ops: ops, ..Jwk::default() };
+            let document = serde_json::to_vec(&JwkSet { keys: vec![key.clone()] }).unwrap();
+            prop_assert_eq!(JwkSet::parse(&document).unwrap().keys, [key]);
+        }
+    }
+}

@@ -115,3 +115,123 @@ fn number(member: Option<&String>) -> Result<Vec<u8>, JoseError> {
         .and_then(|text| base64url::decode(text).ok())
         .ok_or(JoseError::Key("a member that its type needs is missing or not base64url"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::SigningKey;
+
+    fn p256() -> Jwk {
+        SigningKey::generate_p256().unwrap().public_jwk()
+    }
+
+    fn refusal(jwk: &Jwk) -> &'static str {
+        match VerifyingKey::from_jwk(jwk) {
+            Err(JoseError::Key(reason)) => reason,
+            other => panic!("{jwk:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn type_and_curve_decide_which_algorithms_are_permitted() {
+        let rsa = SigningKey::generate_rsa().unwrap().verifying_key();
+        let p256 = SigningKey::generate_p256().unwrap().verifying_key();
+        for algorithm in
+            [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512]
+        {
+            assert!(rsa.permits(algorithm) && !p256.permits(algorithm), "{algorithm}");
+        }
+        assert!(p256.permits(Algorithm::ES256) && !rsa.permits(Algorithm::ES256));
+        for algorithm in [Algorithm::ES384, Algorithm::ES512] {
+            assert!(!rsa.permits(algorithm) && !p256.permits(algorithm), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn an_alg_in_the_key_restricts_it_to_that_one() {
+        let jwk = SigningKey::generate_rsa().unwrap().public_jwk();
+        let key = VerifyingKey::from_jwk(&Jwk { alg: Some("PS256".to_owned()), ..jwk }).unwrap();
+        assert!(key.permits(Algorithm::PS256) && !key.permits(Algorithm::RS256));
+        assert_eq!(key.verify(Algorithm::RS256, b"", b""), Err(JoseError::KeyMismatch(Algorithm::RS256)));
+        assert_eq!(key.verify(Algorithm::PS256, b"", b""), Err(JoseError::Signature));
+    }
+
+    #[test]
+    fn an_alg_that_the_key_cannot_have_is_refused() {
+        let with = |alg: &str| Jwk { alg: Some(alg.to_owned()), ..p256() };
+        assert!(VerifyingKey::from_jwk(&with("ES256")).is_ok());
+        for alg in ["RS256", "ES384"] {
+            assert_eq!(refusal(&with(alg)), "its `alg` does not fit its type or curve");
+        }
+        for alg in ["HS256", "none", "ECDH-ES", "ES521", ""] {
+            assert_eq!(refusal(&with(alg)), "its `alg` is not a signature algorithm known here");
+        }
+    }
+
+    #[test]
+    fn keys_for_other_purposes_are_refused() {
+        let operations = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect());
+        assert!(VerifyingKey::from_jwk(&Jwk { use_: Some("sig".to_owned()), ..p256() }).is_ok());
+        assert!(VerifyingKey::from_jwk(&Jwk { key_ops: operations(&["sign", "verify"]), ..p256() }).is_ok());
+        for purpose in ["enc", "SIG", ""] {
+            assert_eq!(refusal(&Jwk { use_: Some(purpose.to_owned()), ..p256() }), "its `use` is not `sig`");
+        }
+        for names in [&[][..], &["sign"], &["encrypt", "wrapKey"]] {
+            assert_eq!(refusal(&Jwk { key_ops: operations(names), ..p256() }), "its `key_ops` do not include `verify`");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_incomplete_or_of_unknown_kind_are_refused() {
+        let text = |value: &str| Some(value.to_owned());
+        let missing = "a member that its type needs is missing or not base64url";
+        assert_eq!(refusal(&Jwk { kty: "oct".to_owned(), ..p256() }), "its `kty` is neither `RSA` nor `EC`");
+        assert_eq!(refusal(&Jwk { kty: "ec".to_owned(), ..p256() }), "its `kty` is neither `RSA` nor `EC`");
+        for crv in [None, text("P-192"), text("secp256k1"), text("p-256")] {
+            assert_eq!(refusal(&Jwk { crv, ..p256() }), "its `crv` is not `P-256`, `P-384` or `P-521`");
+        }
+        assert_eq!(refusal(&Jwk { y: None, ..p256() }), missing);
+        assert_eq!(refusal(&Jwk { kty: "RSA".to_owned(), ..p256() }), missing);
+        let padded = p256().x.map(|x| x + "=");
+        assert_eq!(refusal(&Jwk { x: padded, ..p256() }), missing);
+    }
+
+    #[test]
+    fn points_off_the_curve_or_of_the_wrong_width_are_refused() {
+        let (one, other) = (p256(), p256());
+        assert_eq!(refusal(&Jwk { y: other.y, ..one.clone() }), "its point is not on its curve");
+        let width = "its coordinates have the wrong length for its curve";
+        assert_eq!(refusal(&Jwk { crv: Some("P-384".to_owned()), ..one.clone() }), width);
+        let longer = base64url::encode([&[0][..], &base64url::decode(one.x.clone().unwrap()).unwrap()].concat());
+        assert_eq!(refusal(&Jwk { x: Some(longer), ..one }), width);
+    }
+
+    #[test]
+    fn clones_share_the_parsed_key_and_debug_shows_type_and_size() {
+        let key = SigningKey::generate_rsa().unwrap().verifying_key();
+        assert_eq!(format!("{:?}", key.clone()), "VerifyingKey(RSA 2048)");
+        let (Material::Rsa(one), Material::Rsa(two)) = (&key.material, &key.clone().material) else {
+            panic!("not RSA")
+        };
+        assert!(Arc::ptr_eq(one, two));
+        assert!(std::ptr::eq(key.parsed(Algorithm::RS256).unwrap(), key.parsed(Algorithm::RS256).unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics(rsa: bool, a: Vec<u8>, b: Vec<u8>, der: Vec<u8>) {
+            let (kty, crv) = if rsa { ("RSA", None) } else { ("EC", Some("P-256".to_owned())) };
+            let (a, b) = (Some(base64url::encode(a)), Some(base64url::encode(b)));
+            let _ = VerifyingKey::from_jwk(&Jwk { kty: kty.to_owned(), crv, n: a.clone(), e: b.clone(), x: a, y: b, ..Jwk::default() });
+            let _ = VerifyingKey::from_certificate(&der);
+        }
+
+        #[test]
+        fn a_signature_of_noise_is_refused(signature: Vec<u8>) {
+            let key = SigningKey::generate_p256().unwrap().verifying_key();
+            prop_assert_eq!(key.verify(Algorithm::ES256, b"message", &signature), Err(JoseError::Signature));
+        }
+    }
+}

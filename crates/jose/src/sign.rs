@@ -160,3 +160,155 @@ fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
 
 const GENERATION: JoseError = JoseError::Key("it could not be generated");
 const NO_PUBLIC_HALF: JoseError = JoseError::Key("its public half could not be read");
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{ECDSA_P256K1_SHA256_ASN1_SIGNING, Ed25519KeyPair};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::UnverifiedJws;
+
+    const RSA_ALGORITHMS: [Algorithm; 6] =
+        [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
+
+    fn generate(curve: Curve) -> SigningKey {
+        SigningKey::from_ec(curve, EcdsaKeyPair::generate(curve.signing()).unwrap()).unwrap()
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        let base64 = STANDARD.encode(der);
+        let lines: Vec<&str> = base64.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
+
+    #[test]
+    fn an_rsa_key_signs_with_each_rsa_algorithm_and_no_other() {
+        let key = SigningKey::generate_rsa().unwrap();
+        for algorithm in RSA_ALGORITHMS {
+            let signature = key.sign(algorithm, b"message").unwrap();
+            assert_eq!(signature.len(), 256);
+            assert_eq!(key.verifying_key().verify(algorithm, b"message", &signature), Ok(()), "{algorithm}");
+            let other = if algorithm == Algorithm::RS256 { Algorithm::PS256 } else { Algorithm::RS256 };
+            assert_eq!(
+                key.verifying_key().verify(other, b"message", &signature),
+                Err(JoseError::Signature),
+                "{algorithm}"
+            );
+        }
+        assert_eq!(key.sign(Algorithm::ES256, b""), Err(JoseError::KeyMismatch(Algorithm::ES256)));
+    }
+
+    #[test]
+    fn an_ec_key_signs_with_the_algorithm_of_its_curve_in_fixed_width() {
+        for curve in Curve::ALL {
+            let key = generate(curve);
+            let signature = key.sign(curve.algorithm(), b"message").unwrap();
+            assert_eq!(signature.len(), 2 * curve.coordinate_bytes());
+            assert_eq!(key.verifying_key().verify(curve.algorithm(), b"message", &signature), Ok(()));
+            assert_eq!(key.sign(Algorithm::RS256, b""), Err(JoseError::KeyMismatch(Algorithm::RS256)));
+        }
+        assert_eq!(generate(Curve::P384).sign(Algorithm::ES256, b""), Err(JoseError::KeyMismatch(Algorithm::ES256)));
+    }
+
+    #[test]
+    fn a_key_survives_being_kept_in_a_file() {
+        let keys =
+            [SigningKey::generate_rsa().unwrap(), generate(Curve::P256), generate(Curve::P384), generate(Curve::P521)];
+        for key in keys {
+            let der = key.to_pkcs8_der().unwrap();
+            assert_eq!(SigningKey::from_der(&der).unwrap().public_jwk(), key.public_jwk());
+            assert_eq!(SigningKey::from_pem(&pem("PRIVATE KEY", &der)).unwrap().public_jwk(), key.public_jwk());
+        }
+    }
+
+    #[test]
+    fn keys_in_the_older_forms_are_read() {
+        let rsa = SigningKey::generate_rsa().unwrap();
+        // A PKCS#8 file of RSA is 26 bytes of wrapping around the PKCS#1 form.
+        let pkcs1 = &rsa.to_pkcs8_der().unwrap()[26..];
+        assert_eq!(SigningKey::from_der(pkcs1).unwrap().public_jwk(), rsa.public_jwk());
+        assert_eq!(SigningKey::from_pem(&pem("RSA PRIVATE KEY", pkcs1)).unwrap().public_jwk(), rsa.public_jwk());
+
+        for curve in Curve::ALL {
+            let pair = EcdsaKeyPair::generate(curve.signing()).unwrap();
+            let sec1: aws_lc_rs::encoding::EcPrivateKeyRfc5915Der<'_> = pair.private_key().as_der().unwrap();
+            let key = SigningKey::from_pem(&pem("EC PRIVATE KEY", sec1.as_ref())).unwrap();
+            assert_eq!(key.public_jwk(), SigningKey::from_ec(curve, pair).unwrap().public_jwk());
+        }
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_refused() {
+        let ed25519 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let koblitz = EcdsaKeyPair::generate(&ECDSA_P256K1_SHA256_ASN1_SIGNING).unwrap().to_pkcs8v1().unwrap();
+        for der in [ed25519.as_ref(), koblitz.as_ref(), b"", b"0"] {
+            let refusal = SigningKey::from_der(der).unwrap_err().to_string();
+            assert!(refusal.contains("it is not an unencrypted private key of a kind used here"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_public_half_is_a_jwk_of_bare_numbers() {
+        let rsa = SigningKey::generate_rsa().unwrap().public_jwk();
+        assert_eq!((rsa.kty.as_str(), rsa.e.as_deref()), ("RSA", Some("AQAB")));
+        assert_eq!(base64url::decode(rsa.n.clone().unwrap()).unwrap().len(), 256);
+        let ec = generate(Curve::P521).public_jwk();
+        assert_eq!((ec.kty.as_str(), ec.crv.as_deref()), ("EC", Some("P-521")));
+        assert_eq!(base64url::decode(ec.x.clone().unwrap()).unwrap().len(), 66);
+        for jwk in [rsa, ec] {
+            assert_eq!((&jwk.kid, &jwk.alg, &jwk.use_), (&None, &None, &None));
+            assert!(VerifyingKey::from_jwk(&jwk).is_ok());
+            assert_eq!(base64url::decode(jwk.thumbprint().unwrap()).unwrap().len(), 32);
+        }
+    }
+
+    #[test]
+    fn a_token_is_signed_over_the_callers_header_with_our_alg() {
+        let key = generate(Curve::P256);
+        let Value::Object(header) = json!({ "typ": "at+jwt", "kid": "k", "alg": "none" }) else {
+            panic!("not an object")
+        };
+        let token = sign_compact(&header, b"{}", &key, Algorithm::ES256).unwrap();
+        let jws = UnverifiedJws::parse(&token).unwrap().verify(&key.verifying_key(), &[Algorithm::ES256]).unwrap();
+        assert_eq!(jws.payload(), b"{}");
+        assert_eq!(jws.header().kid.as_deref(), Some("k"));
+        assert_eq!(jws.header().typ.as_deref(), Some("at+jwt"));
+        assert_eq!(sign_compact(&header, b"", &key, Algorithm::RS256), Err(JoseError::KeyMismatch(Algorithm::RS256)));
+    }
+
+    #[test]
+    fn debug_shows_the_type_only() {
+        assert_eq!(format!("{:?}", generate(Curve::P256)), "SigningKey(EC)");
+    }
+
+    #[test]
+    fn damaged_keys_never_panic() {
+        let der = generate(Curve::P256).to_pkcs8_der().unwrap();
+        for index in 0..der.len() {
+            assert!(SigningKey::from_der(&der[..index]).is_err(), "{index} bytes");
+            let mut changed = der.to_vec();
+            changed[index] ^= 0xff;
+            let _ = SigningKey::from_der(&changed);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn noise_never_panics(noise: Vec<u8>, text: String) {
+            prop_assert!(SigningKey::from_der(&noise).is_err());
+            prop_assert!(SigningKey::from_pem(&text).is_err());
+            prop_assert!(SigningKey::from_pem(&pem("PRIVATE KEY", &noise)).is_err());
+        }
+
+        #[test]
+        fn any_payload_is_signed_and_verified(payload: Vec<u8>) {
+            let key = generate(Curve::P256);
+            let token = sign_compact(&Map::new(), &payload, &key, Algorithm::ES256).unwrap();
+            let jws = UnverifiedJws::parse(&token).unwrap().verify(&key.verifying_key(), &[Algorithm::ES256]).unwrap();
+            prop_assert_eq!(jws.payload(), payload);
+        }
+    }
+}
