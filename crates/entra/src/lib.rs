@@ -18,5 +18,6 @@ pub mod validate;
 pub use acquire::Entra;
 pub use config::Config;
 pub use error::{AcquireError, EntraRefusal};
+pub use metadata::Metadata;
 pub use request::{AccessToken, AgentUser, CacheOutcome, Flow, TokenRequest, TokenScheme, UserAssertion};
 pub use validate::{Rejection, Validator, VerifiedToken};

@@ -1,58 +1,204 @@
 //! Judging inbound access tokens.
+//!
+//! [`Validator::validate`] takes a token apart, finds its key in [`Metadata`], checks the signature and lets
+//! [`judge`] decide by pure rules. A token that comes again skips the signature, never the rules, and never the question
+//! whether its key is still published.
 
+mod audience;
+mod authorize;
+mod claims;
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod issuer;
+mod judge;
 mod rejection;
+mod remembered;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod token;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use sidekey_host::UnixTime;
+use sidekey_host::{Clock, UnixTime};
+use sidekey_jose::{Algorithm, JoseError, MAX_TOKEN_BYTES, UnverifiedJws, VerifiedJws};
 
-use crate::UserAssertion;
-
+pub(crate) use issuer::IssuerPattern;
 pub use rejection::Rejection;
+pub use token::VerifiedToken;
+
+use crate::{
+    Config,
+    metadata::{Document, KeySet, Metadata, PublishedKey},
+};
+use claims::Claims;
+use judge::{Signer, check_type, judge, judge_unsigned};
+pub(crate) use rejection::Echo;
+use remembered::{Digest, Remembered, digest_of};
+use rules::Rules;
 
 /// Judges tokens by the rules of one configuration.
 #[derive(Debug)]
 pub struct Validator {
-    _todo: (),
+    rules: Rules,
+    metadata: Arc<Metadata>,
+    remembered: Option<Arc<Remembered>>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Validator {
+    /// By the rules of a configuration and what its authority publishes.
+    pub fn new(config: &Config, metadata: Arc<Metadata>, clock: Arc<dyn Clock>) -> Self {
+        let remembered = config.validation.verified_token_cache.map(Remembered::new);
+        Self { rules: Rules::of(config), metadata, remembered: remembered.map(Arc::new), clock }
+    }
+
     /// Judges one token: form, signature, lifetime, audience, issuer, allowed clients and tenants.
     ///
     /// A repeated token skips the signature, never the other checks.
-    pub async fn validate(&self, _token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
-        todo!()
+    pub async fn validate(&self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Rejection::Malformed(JoseError::TooLarge.to_string()));
+        }
+        let (now, digest) = (self.clock.now(), digest_of(token));
+        if let Some(known) = self.remembered.as_ref().and_then(|remembered| remembered.get(&digest)) {
+            let keys = self.document(&known.claims).current(now);
+            if let Some(keys) = keys.filter(|keys| keys.contains(&known.key)) {
+                return self.judge_again(known, &keys, now);
+            }
+            self.forget(&digest);
+        }
+        self.judge_anew(token, digest, now).await
     }
 
     /// Whether the token has one of the configured `AzureAd:Scopes` (or, for an app, one of `AzureAd:Roles`). `Err` is the
     /// text of the 403.
-    pub fn authorize(&self, _token: &VerifiedToken) -> Result<(), String> {
-        todo!()
+    pub fn authorize(&self, token: &VerifiedToken) -> Result<(), String> {
+        authorize::authorize(&self.rules, token)
+    }
+
+    fn judge_again(
+        &self,
+        known: Arc<VerifiedToken>,
+        keys: &KeySet,
+        now: UnixTime,
+    ) -> Result<Arc<VerifiedToken>, Rejection> {
+        let main = names_another_issuer(&known.key, keys).then(|| self.metadata.main().current(now)).flatten();
+        match judge(&self.rules, signer(keys, &known.key, main.as_deref()), &known.claims, now) {
+            Ok(()) => Ok(known),
+            Err(rejection) => {
+                self.forget(&known.assertion.hash);
+                Err(rejection)
+            }
+        }
+    }
+
+    async fn judge_anew(&self, token: &str, digest: Digest, now: UnixTime) -> Result<Arc<VerifiedToken>, Rejection> {
+        let jws = self.take_apart(token)?;
+        let read = claims::read(jws.unverified_payload())?;
+        let algorithm = self.algorithm(&jws)?;
+        let (keys, candidates) = self.find_keys(&jws, algorithm, &read.0, now).await?;
+        let (jws, key) = self.verify(jws, &read.0, candidates)?;
+        let main = if names_another_issuer(&key, &keys) { self.metadata.main().keys(now).await.ok() } else { None };
+        judge(&self.rules, signer(&keys, &key, main.as_deref()), &read.0, now)?;
+        check_type(jws.header())?;
+        let verified = Arc::new(VerifiedToken::new(token, digest, &jws, read, key)?);
+        if let Some(remembered) = &self.remembered {
+            remembered.keep(Arc::clone(&verified));
+        }
+        Ok(verified)
+    }
+
+    fn algorithm(&self, jws: &UnverifiedJws<'_>) -> Result<Algorithm, Rejection> {
+        let found = jws.header().algorithm().ok().filter(|found| self.rules.algorithms.contains(found));
+        found.ok_or_else(|| self.algorithm_refused(jws.header().alg.clone()))
+    }
+
+    /// The published keys that may have signed the token; asks the authority again where there is none.
+    async fn find_keys(
+        &self,
+        jws: &UnverifiedJws<'_>,
+        algorithm: Algorithm,
+        claims: &Claims,
+        now: UnixTime,
+    ) -> Result<(Arc<KeySet>, Vec<Arc<PublishedKey>>), Rejection> {
+        let document = self.document(claims);
+        let mut keys = match document.keys(now).await {
+            Ok(keys) => keys,
+            Err(error) => {
+                judge_unsigned(&self.rules, None, claims, now)?;
+                return Err(Rejection::UnknownKey(error.to_string()));
+            }
+        };
+        let mut candidates = keys.candidates(jws.header(), algorithm);
+        if candidates.is_empty() {
+            judge_unsigned(&self.rules, Some(&keys.issuer), claims, now)?;
+            if let Some(newer) = document.keys_newer_than(&keys, now).await {
+                keys = newer;
+                candidates = keys.candidates(jws.header(), algorithm);
+            }
+        }
+        if candidates.is_empty() {
+            return Err(Rejection::UnknownKey(keys.describe_missing(jws.header(), algorithm)));
+        }
+        Ok((keys, candidates))
+    }
+
+    /// The first key under which the signature is good.
+    fn verify(
+        &self,
+        jws: UnverifiedJws<'_>,
+        claims: &Claims,
+        mut keys: Vec<Arc<PublishedKey>>,
+    ) -> Result<(VerifiedJws, Arc<PublishedKey>), Rejection> {
+        let refused = if jws.header().has_nonce {
+            Rejection::ForeignFormat(claims.audiences.first().cloned())
+        } else {
+            Rejection::Signature
+        };
+        let allowed = &self.rules.algorithms;
+        let Some(last) = keys.pop() else { return Err(refused) };
+        for key in keys {
+            if let Ok(verified) = jws.clone().verify(&key.key, allowed) {
+                return Ok((verified, key));
+            }
+        }
+        jws.verify(&last.key, allowed).map(|verified| (verified, last)).map_err(|_| refused)
+    }
+
+    /// The document that vouches for the token's issuer: by the issuer's form, except for those that are configured,
+    /// whose tokens are signed with the authority's main keys.
+    fn document(&self, claims: &Claims) -> &Arc<Document> {
+        match claims.issuer.as_deref() {
+            Some(issuer) if !issuer::is_configured(&self.rules, claims) => self.metadata.for_issuer(issuer),
+            _ => self.metadata.main(),
+        }
+    }
+
+    fn take_apart<'a>(&self, token: &'a str) -> Result<UnverifiedJws<'a>, Rejection> {
+        UnverifiedJws::parse(token).map_err(|error| match error {
+            JoseError::Encrypted => Rejection::Encrypted,
+            JoseError::UnsupportedAlgorithm(found) => self.algorithm_refused(found),
+            other => Rejection::Malformed(other.to_string()),
+        })
+    }
+
+    fn algorithm_refused(&self, found: String) -> Rejection {
+        Rejection::Algorithm { found, allowed: self.rules.algorithm_names() }
+    }
+
+    fn forget(&self, digest: &Digest) {
+        if let Some(remembered) = &self.remembered {
+            remembered.forget(digest);
+        }
     }
 }
 
-/// A token that was judged good.
-pub struct VerifiedToken {
-    /// The payload as JSON text, minified; member order, names and number spelling as received.
-    pub claims_json: String,
-    /// The token to present in an on-behalf-of exchange, with its hash, tenant and user.
-    pub assertion: UserAssertion,
-    /// When it ends.
-    pub expires_on: UnixTime,
-    /// The scopes of `scp`; empty for an app's token.
-    pub scopes: Vec<String>,
-    /// The roles of `roles`.
-    pub roles: Vec<String>,
-    /// The user's or app's `sub`, for logs.
-    pub subject: Option<String>,
-    /// `azp` or `appid`.
-    pub client: Option<String>,
-    /// Whether this is an app's own token.
-    pub is_app: bool,
+fn signer<'a>(keys: &'a KeySet, key: &'a PublishedKey, main: Option<&'a KeySet>) -> Signer<'a> {
+    Signer { metadata: &keys.issuer, key: key.issuer.as_ref(), main: main.map(|main| &main.issuer) }
 }
 
-impl fmt::Debug for VerifiedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedToken").field("expires_on", &self.expires_on).finish_non_exhaustive()
-    }
+/// Whether only the authority's main document can tell that the key is for the issuers of this one.
+fn names_another_issuer(key: &PublishedKey, keys: &KeySet) -> bool {
+    key.issuer.as_ref().is_some_and(|issuer| *issuer != keys.issuer)
 }
