@@ -117,7 +117,9 @@ impl Configuration {
         let unknown = asked.unknown(&self.store);
         if !faults.is_empty() {
             for fault in &mut faults {
-                unknown.iter().for_each(|unknown| unknown.point_out(fault));
+                for unknown in &unknown {
+                    unknown.point_out(fault);
+                }
             }
             return Err(Faults(faults));
         }

@@ -1,6 +1,16 @@
 //! The HTTP client: our own roots, no redirects, no cookies, proxies by the usual variables but never for loopback.
 
-use std::{path::PathBuf, time::Duration};
+mod policy;
+mod proxy;
+mod roots;
+
+pub use policy::plain_http_allowed;
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use rustls::ClientConfig;
+
+use crate::tls;
 
 /// How a client is built.
 #[derive(Clone, Debug)]
@@ -27,8 +37,26 @@ impl Default for ClientOptions {
 }
 
 /// Builds a client. The system's roots are read on first need, so that start-up does not wait for them.
-pub fn build(_options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
-    todo!()
+///
+/// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and at the first TLS handshake `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`, which replace the system's roots.
+pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(options)?)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .connect_timeout(options.connect_timeout)
+        .timeout(options.timeout)
+        .tcp_nodelay(true)
+        .tcp_keepalive(TCP_KEEP_ALIVE)
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_SIZE);
+    for proxy in proxy::from_variables(&|name| std::env::var(name).ok())? {
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| ClientError::Build(error.to_string()))
 }
 
 /// Why no client could be built.
@@ -48,7 +76,73 @@ pub enum ClientError {
         /// The file.
         path: PathBuf,
     },
+    /// A variable names no proxy. Its value is not shown: it may carry a password.
+    #[error("the environment variable `{variable}` holds no proxy URL; write it as `http://host:port`")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+    },
     /// The TLS library or the HTTP client refused the settings.
     #[error("cannot build the HTTP client: {0}")]
     Build(String),
+}
+
+fn tls_config(options: &ClientOptions) -> Result<ClientConfig, ClientError> {
+    let refused = |error: rustls::Error| ClientError::Build(error.to_string());
+    let provider = tls::provider();
+    let verifier = roots::LazyVerifier::new(Arc::clone(&provider), additional_roots(options)?);
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        // The name warns of verifiers of one's own. This one only decides when the ordinary one is made.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn additional_roots(options: &ClientOptions) -> Result<rustls::RootCertStore, ClientError> {
+    let mut store = rustls::RootCertStore::empty();
+    let mut add = |pem: &[u8]| store.add_parsable_certificates(tls::certificates(pem)).0 > 0;
+    for path in &options.additional_ca_files {
+        let pem = fs::read(path).map_err(|source| ClientError::CaFile { path: path.clone(), source })?;
+        if !add(&pem) {
+            return Err(ClientError::NoCertificate { path: path.clone() });
+        }
+    }
+    if options.additional_ca_pem.iter().all(|pem| add(pem.as_bytes())) {
+        Ok(store)
+    } else {
+        Err(ClientError::Build("an additional CA in memory is no PEM certificate".to_owned()))
+    }
+}
+
+/// How we call ourselves.
+const USER_AGENT: &str = concat!("sidekey/", env!("CARGO_PKG_VERSION"));
+
+/// How long an idle connection is kept; servers and load balancers close theirs no earlier than after some minutes.
+const POOL_IDLE: Duration = Duration::from_mins(1);
+
+/// Idle connections kept for each host: as many as callers of a busy sidecar have requests in flight.
+const POOL_SIZE: usize = 256;
+
+/// Finds connections that a load balancer dropped without a word.
+const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn additional_roots_must_be_there_and_be_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let options = ClientOptions { additional_ca_files: vec![path.clone()], ..ClientOptions::default() };
+        assert!(matches!(build(&options), Err(ClientError::CaFile { .. })));
+        fs::write(&path, "no certificate").unwrap();
+        assert!(matches!(build(&options), Err(ClientError::NoCertificate { .. })));
+        let options = ClientOptions { additional_ca_pem: vec!["none".to_owned()], ..ClientOptions::default() };
+        assert!(matches!(build(&options), Err(ClientError::Build(_))));
+    }
 }

@@ -1,8 +1,18 @@
 //! Listeners: TCP, TLS and Unix sockets, HTTP/1.1 and h2 (prior knowledge too), limits, and the peer as the socket saw it.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+mod activity;
+mod address;
+mod bind;
+mod connection;
+mod serve;
+mod stream;
 
-use crate::Shutdown;
+pub use address::{AddressError, parse_url};
+pub use serve::serve;
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use bind::Bound;
 
 /// Where to listen, by ASP.NET's URL grammar: `scheme://host[:port]`, `http://unix:/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +23,7 @@ pub enum Address {
     Ip(SocketAddr),
     /// `*`, `+` or any other name: all addresses, dual-stack.
     Any(u16),
-    /// A Unix socket.
+    /// A Unix socket, open to its owner only; see [`Listener::bind`].
     Unix(PathBuf),
 }
 
@@ -47,7 +57,7 @@ pub struct Limits {
     pub max_connections: usize,
     /// Bytes of the request head; more is 431.
     pub max_header_bytes: usize,
-    /// Time for the whole request head; then the connection is closed.
+    /// Time for the whole request head, and for the TLS handshake before the first; then the connection is closed.
     pub header_timeout: Duration,
 }
 
@@ -72,40 +82,62 @@ pub enum Peer {
 impl Peer {
     /// Whether the peer is this host: `127.0.0.0/8`, `::1`, the former mapped into IPv6, or a Unix socket.
     pub fn is_local(&self) -> bool {
-        todo!()
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix { .. } => true,
+        }
+    }
+
+    /// A TCP peer; an IPv4 address that a dual-stack socket shows as IPv6 is given as IPv4.
+    fn tcp(address: SocketAddr) -> Self {
+        Self::Tcp(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 }
 
 /// A bound endpoint.
 #[derive(Debug)]
 pub struct Listener {
-    _todo: (),
+    url: String,
+    port: Option<u16>,
+    sockets: Vec<Bound>,
+    tls: connection::Tls,
+    protocols: Protocols,
 }
 
 impl Listener {
     /// Binds an endpoint; `Localhost` makes two sockets (one where the other family is missing).
-    pub async fn bind(_endpoint: &Endpoint) -> std::io::Result<Self> {
-        todo!()
+    ///
+    /// A Unix socket takes the place of a socket file on which nobody answers. Its file has mode 0600; to let other users
+    /// in, change the mode after binding and judge them by [`Peer::Unix`].
+    #[expect(clippy::unused_async, reason = "sockets can be registered only inside a runtime, which this makes plain")]
+    pub async fn bind(endpoint: &Endpoint) -> io::Result<Self> {
+        let sockets = bind::bind(&endpoint.address)?;
+        let local = sockets.first().and_then(Bound::local_addr);
+        let port = local.map(|address| address.port());
+        let url = url(endpoint, local);
+        Ok(Self { url, port, sockets, tls: endpoint.tls.clone(), protocols: endpoint.protocols })
     }
 
     /// `http://localhost:5000`, `https://…`, `http://unix:/path`: how to reach it, with the real port.
     pub fn url(&self) -> String {
-        todo!()
+        self.url.clone()
     }
 
     /// The real port; `None` for a Unix socket.
     pub fn port(&self) -> Option<u16> {
-        todo!()
+        self.port
     }
 }
 
-/// Serves until shutdown, then drains for at most `drain`.
-pub async fn serve(
-    _listeners: Vec<Listener>,
-    _app: axum::Router,
-    _limits: Limits,
-    _shutdown: Shutdown,
-    _drain: Duration,
-) {
-    todo!()
+fn url(endpoint: &Endpoint, local: Option<SocketAddr>) -> String {
+    let scheme = if endpoint.tls.is_some() { "https" } else { "http" };
+    match (&endpoint.address, local) {
+        (Address::Unix(path), _) => format!("{scheme}://unix:{}", path.display()),
+        (Address::Localhost(port), local) => {
+            format!("{scheme}://localhost:{}", local.map_or(*port, |address| address.port()))
+        }
+        (Address::Ip(_) | Address::Any(_), Some(address)) => format!("{scheme}://{address}"),
+        (Address::Ip(address), None) => format!("{scheme}://{address}"),
+        (Address::Any(port), None) => format!("{scheme}://*:{port}"),
+    }
 }
