@@ -47,6 +47,8 @@ fn licences(workspace: &Workspace) -> Result<()> {
         println!("skipped: cargo-deny is not installed\nhint: `cargo install cargo-deny --locked` turns this step on");
         return Ok(());
     }
+    // It looks at the manifests of all locked crates, those for other platforms too.
+    shell::run(shell::cargo(&workspace.root).args(["fetch", "--locked"]))?;
     let arguments = ["deny", "--offline", "check", "bans", "licenses", "sources"];
     shell::run(shell::cargo(&workspace.root).args(arguments))
 }

@@ -64,3 +64,34 @@ async fn work(mut connection: Connection, requests: Requests, first: usize, end:
     }
     Ok(latencies)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, routing::get};
+
+    use super::*;
+
+    async fn server() -> SocketAddr {
+        let app = Router::new()
+            .route("/good", get(|| async { "body" }))
+            .route("/bad", get(|| async { StatusCode::NOT_FOUND }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, app).await });
+        address
+    }
+
+    #[tokio::test]
+    async fn replies_are_counted_and_timed() {
+        let requests: Requests = Arc::new([crate::connection::request("GET", "/good", None)]);
+        let sample = run(server().await, &requests, 4, Duration::from_millis(50)).await.unwrap();
+        assert!(sample.rate >= 4.0 / 0.05 / 10.0 && sample.p50 > 0.0 && sample.p50 <= sample.p99, "{sample:?}");
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_is_not_200_ends_the_run_with_its_status() {
+        let requests: Requests = ["/good", "/bad"].map(|path| crate::connection::request("GET", path, None)).into();
+        let error = run(server().await, &requests, 1, Duration::from_millis(50)).await.unwrap_err().to_string();
+        assert!(error.contains("/bad") && error.contains("404"), "{error}");
+    }
+}

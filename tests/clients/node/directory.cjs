@@ -1,0 +1,56 @@
+// The directory that the emulator is started with, and the names that are in it.
+
+const TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+const WEB = "00001111-aaaa-2222-bbbb-3333cccc4444";
+const API = "11112222-bbbb-3333-cccc-4444dddd5555";
+const SHELL = "22223333-cccc-4444-dddd-5555eeee6666";
+const ALICE = {
+  upn: "alice@contoso.onmicrosoft.com",
+  oid: "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb",
+  displayName: "Alice",
+  password: "Correct.Horse.Battery.Staple",
+};
+const WEB_SECRET = "web~Secret.of-the_tests~0123456789abcdef";
+const SUBJECT = "system:serviceaccount:shop:orders";
+const AUDIENCE = "api://AzureADTokenExchange";
+
+// JSON is YAML.
+function directory(certificate, issuer) {
+  const tenants = [TENANT];
+  const web = {
+    clientId: WEB,
+    name: "web",
+    tenants,
+    identifierUris: [`api://${WEB}`],
+    tokenVersion: 2,
+    scopes: ["access_as_user"],
+    secrets: [{ value: WEB_SECRET }],
+    certificates: [{ pem: certificate.pem }],
+    federatedCredentials: [{ name: "shop", issuer, subject: SUBJECT, audience: AUDIENCE }],
+    consents: [{ resource: "api", scopes: ["Orders.Read"] }],
+    roleAssignments: [{ resource: "api", roles: ["Orders.Read.All"] }],
+  };
+  const api = {
+    clientId: API,
+    name: "api",
+    tenants,
+    identifierUris: [`api://${API}`],
+    tokenVersion: 2,
+    scopes: ["Orders.Read"],
+    appRoles: ["Orders.Read.All"],
+  };
+  const shell = {
+    clientId: SHELL,
+    name: "shell",
+    tenants,
+    publicClient: true,
+    consents: [
+      { resource: "web", scopes: ["access_as_user"] },
+      { resource: "api", scopes: ["Orders.Read"] },
+    ],
+  };
+  const contoso = { id: TENANT, displayName: "Contoso", domains: ["contoso.onmicrosoft.com"], users: [ALICE] };
+  return JSON.stringify({ tenants: [contoso], apps: [web, api, shell] }, null, 2);
+}
+
+module.exports = { TENANT, WEB, API, SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, directory };
