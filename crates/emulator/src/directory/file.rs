@@ -1,0 +1,174 @@
+//! The directory file as it is written: YAML, names in camelCase, unknown keys refused.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use sidekey_oauth::Secret;
+use uuid::Uuid;
+
+use crate::http::Fault;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DirectoryFile {
+    pub(super) tenants: Vec<TenantFile>,
+    #[serde(default)]
+    pub(super) apps: Vec<AppFile>,
+    #[serde(default)]
+    pub(super) lifetimes: LifetimesFile,
+    /// Replies that go wrong on purpose, from the start.
+    #[serde(default)]
+    pub(super) faults: Vec<Fault>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct TenantFile {
+    pub(super) id: Uuid,
+    pub(super) display_name: String,
+    #[serde(default)]
+    pub(super) domains: Vec<String>,
+    #[serde(default)]
+    pub(super) users: Vec<UserFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UserFile {
+    pub(super) upn: String,
+    pub(super) oid: Uuid,
+    pub(super) display_name: String,
+    /// Without one the user cannot sign in by password.
+    pub(super) password: Option<Secret>,
+    #[serde(default)]
+    pub(super) disabled: bool,
+    #[serde(default)]
+    pub(super) role_assignments: Vec<RoleAssignmentFile>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of an app registration")]
+pub(super) struct AppFile {
+    pub(super) client_id: String,
+    pub(super) name: String,
+    /// Where the application has a service principal: ids or domains, its home first.
+    pub(super) tenants: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) multi_tenant: bool,
+    #[serde(default)]
+    pub(super) disabled: bool,
+    #[serde(default)]
+    pub(super) identifier_uris: Vec<String>,
+    /// 1 or 2: the form of the access tokens that are made **for** this application.
+    pub(super) token_version: Option<u8>,
+    #[serde(default)]
+    pub(super) secrets: Vec<SecretFile>,
+    #[serde(default)]
+    pub(super) certificates: Vec<CertificateFile>,
+    #[serde(default)]
+    pub(super) trusted_subjects: Vec<TrustedSubjectFile>,
+    #[serde(default)]
+    pub(super) federated_credentials: Vec<FederatedCredentialFile>,
+    /// Entra's "allow public client flows".
+    #[serde(default)]
+    pub(super) public_client: bool,
+    #[serde(default)]
+    pub(super) redirect_uris: Vec<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    #[serde(default)]
+    pub(super) app_roles: Vec<String>,
+    #[serde(default)]
+    pub(super) optional_claims: Vec<super::OptionalClaim>,
+    #[serde(default)]
+    pub(super) consents: Vec<ConsentFile>,
+    #[serde(default)]
+    pub(super) role_assignments: Vec<RoleAssignmentFile>,
+    #[serde(default)]
+    pub(super) assignment_required: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct SecretFile {
+    pub(super) value: Secret,
+    /// RFC 3339.
+    pub(super) expires: Option<String>,
+}
+
+/// Exactly one of the three.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CertificateFile {
+    pub(super) pem: Option<String>,
+    pub(super) path: Option<PathBuf>,
+    /// SHA-1 or SHA-256, in hex. The client then has to send the certificate itself (`x5c`).
+    pub(super) thumbprint: Option<String>,
+}
+
+/// Subject name and issuer: any certificate with this subject that the issuer signed.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct TrustedSubjectFile {
+    pub(super) subject: String,
+    /// The issuing authority's certificate.
+    pub(super) issuer: CertificateFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct FederatedCredentialFile {
+    pub(super) name: String,
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    pub(super) audience: String,
+}
+
+/// Delegated permissions of this application; for everyone unless users are named.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ConsentFile {
+    pub(super) resource: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) users: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RoleAssignmentFile {
+    pub(super) resource: String,
+    #[serde(default)]
+    pub(super) roles: Vec<String>,
+}
+
+/// How long things live. Access tokens get a random life between their bounds.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct LifetimesFile {
+    pub(super) access_token_minutes: Range,
+    pub(super) continuous_access_minutes: Range,
+    pub(super) id_token_minutes: u32,
+    pub(super) refresh_token_days: u32,
+    pub(super) authorization_code_minutes: u32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Range {
+    pub(super) minimum: u32,
+    pub(super) maximum: u32,
+}
+
+impl Default for LifetimesFile {
+    fn default() -> Self {
+        Self {
+            access_token_minutes: Range { minimum: 60, maximum: 90 },
+            continuous_access_minutes: Range { minimum: 20 * 60, maximum: 28 * 60 },
+            id_token_minutes: 60,
+            refresh_token_days: 90,
+            authorization_code_minutes: 10,
+        }
+    }
+}

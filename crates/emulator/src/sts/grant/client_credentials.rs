@@ -1,0 +1,13 @@
+//! An application asks for itself (RFC 6749 §4.4).
+
+use crate::{
+    directory::App,
+    sts::{Proof, Refusal, Reply, RequestedClaims, TokenRequest, reply, scope::Requested},
+};
+
+pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) -> Result<Reply, Refusal> {
+    let tenant = request.place.tenant().ok_or_else(Refusal::no_tenant)?;
+    let claims = RequestedClaims::read(request.form)?;
+    let requested = Requested::by_app(&request.emulator.directory, tenant, request.form, request.v1)?;
+    reply::for_app(request, (tenant, client, proof), &requested, &claims)
+}

@@ -1,0 +1,116 @@
+//! The token endpoint's rules, in Entra's order: parameters, tenant, grant type, client, client authentication, the grant's own checks,
+//! scope and resource, consent and roles, and only then a token. The first failure is the answer.
+
+mod assertion;
+mod catalogue;
+mod certificate_assertion;
+mod client;
+mod federated_assertion;
+mod form;
+mod grant;
+mod issue;
+mod issuers;
+mod place;
+mod reply;
+mod requested_claims;
+mod scope;
+mod sessions;
+
+use std::sync::Arc;
+
+use sidekey_host::UnixTime;
+use sidekey_oauth::Cloud;
+use url::Url;
+
+pub(crate) use catalogue::{Refusal, SCRIPTED};
+pub(crate) use client::Proof;
+pub(crate) use form::Form;
+pub(crate) use issuers::ExternalIssuers;
+pub(crate) use place::Place;
+pub(crate) use reply::{Reply, UserTokens, check_account};
+pub(crate) use requested_claims::RequestedClaims;
+pub(crate) use scope::Requested;
+pub(crate) use sessions::{Code, Sessions, SignIn};
+
+use crate::{Emulator, directory::App, keys::KeyRing};
+
+/// A token request and all that it is judged by.
+#[derive(Debug)]
+pub(crate) struct TokenRequest<'e> {
+    pub(crate) emulator: &'e Emulator,
+    pub(crate) ring: Arc<KeyRing>,
+    /// The canonical origin: v2 issuers start with it.
+    pub(crate) origin: &'e str,
+    /// Scheme, host and port that the client asked.
+    pub(crate) asked: &'e str,
+    /// The tenant segment as it was sent.
+    pub(crate) segment: &'e str,
+    pub(crate) place: Place<'e>,
+    /// Whether it is the v1 endpoint.
+    pub(crate) v1: bool,
+    pub(crate) grant: &'e str,
+    pub(crate) form: &'e Form,
+    pub(crate) now: UnixTime,
+}
+
+/// What the token endpoint gets from HTTP.
+#[derive(Debug)]
+pub(crate) struct TokenCall<'e> {
+    pub(crate) origin: &'e str,
+    pub(crate) asked: &'e str,
+    pub(crate) segment: &'e str,
+    pub(crate) v1: bool,
+    pub(crate) form: &'e Form,
+    pub(crate) authorization: Option<&'e str>,
+}
+
+/// Judges a token request and answers it.
+pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<Reply, Refusal> {
+    let TokenCall { origin, asked, segment, v1, form, authorization } = call;
+    let name = form.require("grant_type")?;
+    let (client_id, credential) = client::presented(form, authorization)?;
+    let place = Place::find(&emulator.directory, segment)?;
+    let grant = grant::find(name).ok_or_else(|| Refusal::unsupported_grant(name))?;
+    let app = place.client(&emulator.directory, &client_id)?;
+    let ring = emulator.keys.ring().await.map_err(Refusal::internal)?;
+    let now = emulator.clock.now();
+    let request = TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant: name, form, now };
+    let proof = client::authenticate(&request, app, &credential).await?;
+    grant(&request, app, proof)
+}
+
+impl TokenRequest<'_> {
+    /// The audiences that a client's own assertion may have: this token endpoint by any of its names, or the tenant's issuer.
+    fn assertion_audiences(&self) -> Vec<String> {
+        let hosts = [self.origin.to_owned(), self.asked.to_owned()].into_iter();
+        let hosts =
+            hosts.chain(Cloud::all().iter().flat_map(|cloud| cloud.aliases).map(|host| format!("https://{host}")));
+        let segments = [self.segment.to_owned(), self.place.segment()];
+        let paths = ["oauth2/v2.0/token", "oauth2/token", "v2.0"];
+        let of_host = |host: String| {
+            let of_segment = |segment: &String| paths.map(|path| format!("{host}/{segment}/{path}"));
+            segments.iter().flat_map(of_segment).collect::<Vec<_>>()
+        };
+        hosts.flat_map(of_host).collect()
+    }
+
+    /// Whether an issuer is Entra: this emulator, or any of Microsoft's clouds.
+    fn is_entra_issuer(&self, issuer: &str) -> bool {
+        let Ok(url) = issuer.parse::<Url>() else { return false };
+        let own = [self.origin, self.asked]
+            .iter()
+            .any(|base| base.parse::<Url>().is_ok_and(|base| base.origin() == url.origin()));
+        own || url.host_str().is_some_and(|host| Cloud::of_host(host).is_some())
+    }
+
+    /// The tokens for a sign-in that took place before.
+    fn signed_in<'a>(&'a self, sign_in: &SignIn, client: &'a App, proof: Proof) -> Result<UserTokens<'a>, Refusal> {
+        let directory = &self.emulator.directory;
+        let tenant =
+            directory.tenants.iter().find(|tenant| tenant.id == sign_in.tenant).ok_or_else(Refusal::no_tenant)?;
+        let user = tenant.user_by_oid(sign_in.oid);
+        let user = user.ok_or_else(|| Refusal::user_not_found(sign_in.oid, tenant.name()))?;
+        let requested = Requested::for_user(directory, tenant, self.form, self.v1, Some(&sign_in.scope))?;
+        Ok(UserTokens { tenant, client, proof, user, requested, nonce: None })
+    }
+}
