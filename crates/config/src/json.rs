@@ -1,14 +1,15 @@
-//! A settings file: objects and arrays flattened to keys.
+//! ASP.NET's JSON dialect: comments, trailing commas, BOM, UTF-16; objects and arrays flattened to keys.
 //!
-//! .NET reads one the same way: `true` becomes the text `True`, numbers stay as they are spelled, `null` and `{}` are keys
-//! without a value, `[]` is an empty text.
+//! Comments and trailing commas are blanked out where they stand, so that the rest is plain JSON whose lines and columns
+//! are those of the file. .NET reads a file the same way: `true` becomes the text `True`, numbers stay as they are
+//! spelled, `null` and `{}` are keys without a value, `[]` is an empty text.
 
 use std::{collections::HashMap, fmt};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{dialect, key};
+use crate::key;
 
 /// A value of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +35,21 @@ pub(crate) struct JsonFault {
     pub(crate) hint: String,
 }
 
+/// A file's text from its bytes, and whether bytes had to be replaced because they were no text.
+pub(crate) fn decode(bytes: &[u8]) -> (String, bool) {
+    let text = match bytes {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    let replaced = text.contains(char::REPLACEMENT_CHARACTER) && std::str::from_utf8(bytes).is_err();
+    (text, replaced)
+}
+
 /// Flattens a file to its values, in the order of the file.
 pub(crate) fn flatten(text: &str) -> Result<Vec<Leaf>, Vec<JsonFault>> {
-    let plain = dialect::blank_out(text).map_err(|fault| vec![fault])?;
+    let plain = blank_out(text).map_err(|fault| vec![fault])?;
     if plain.trim().is_empty() {
         return Err(vec![fault(1, 1, "the file is empty", "write `{}` for a file without settings, or remove it")]);
     }
@@ -46,10 +59,63 @@ pub(crate) fn flatten(text: &str) -> Result<Vec<Leaf>, Vec<JsonFault>> {
     if root.get().starts_with('{') {
         walk.value("", root, 0);
     } else {
-        let (line, column) = dialect::position(&plain, offset_of(&plain, root.get()));
+        let (line, column) = position(&plain, offset_of(&plain, root.get()));
         walk.faults.push(fault(line, column, "the root is not an object", "write `{ … }` around the settings"));
     }
     if walk.faults.is_empty() { Ok(walk.leaves) } else { Err(walk.faults) }
+}
+
+/// Replaces comments and trailing commas by blanks, byte for byte.
+fn blank_out(text: &str) -> Result<String, JsonFault> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut index = 0;
+    // The last byte of JSON proper and, where it is a comma that may turn out to be a trailing one, its place.
+    let (mut last, mut comma) = (0_u8, None);
+    while let Some(&byte) = bytes.get(index) {
+        let next = bytes.get(index + 1).copied();
+        let end = match (byte, next) {
+            (b'/', Some(b'/')) => blank(&mut bytes, index, line_end(text, index)),
+            (b'/', Some(b'*')) => match text.get(index + 2..).and_then(|rest| rest.find("*/")) {
+                Some(length) => blank(&mut bytes, index, index + 2 + length + 2),
+                None => return Err(open_comment(text, index)),
+            },
+            (b'"', _) => string_end(&bytes, index),
+            _ => index + 1,
+        };
+        let is_comment = byte == b'/' && matches!(next, Some(b'/' | b'*'));
+        if !is_comment && !byte.is_ascii_whitespace() {
+            if let (b']' | b'}', Some(comma)) = (byte, comma) {
+                blank(&mut bytes, comma, comma + 1);
+            }
+            comma = (byte == b',' && !matches!(last, 0 | b',' | b'[' | b'{' | b':')).then_some(index);
+            last = byte;
+        }
+        index = end;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn blank(bytes: &mut [u8], start: usize, end: usize) -> usize {
+    for byte in bytes.iter_mut().take(end).skip(start).filter(|byte| !matches!(byte, b'\n' | b'\r')) {
+        *byte = b' ';
+    }
+    end
+}
+
+fn line_end(text: &str, start: usize) -> usize {
+    text.get(start..).and_then(|rest| rest.find(['\n', '\r'])).map_or(text.len(), |length| start + length)
+}
+
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut index = start + 1;
+    while let Some(byte) = bytes.get(index) {
+        match byte {
+            b'"' => return index + 1,
+            b'\\' => index += 2,
+            _ => index += 1,
+        }
+    }
+    bytes.len()
 }
 
 /// The way through the document; `offset` and `line` move forward only.
@@ -171,13 +237,32 @@ fn scalar(raw: &str) -> Option<String> {
     }
 }
 
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    let units = bytes.chunks(2).map(|pair| match *pair {
+        [first, second] => unit([first, second]),
+        _ => 0xFFFD,
+    });
+    char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
 /// Where a part of the text lies in it.
 fn offset_of(text: &str, part: &str) -> usize {
     part.as_ptr().addr().saturating_sub(text.as_ptr().addr()).min(text.len())
 }
 
-pub(crate) fn fault(line: usize, column: usize, problem: &str, hint: &str) -> JsonFault {
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, offset - line_start + 1)
+}
+
+fn fault(line: usize, column: usize, problem: &str, hint: &str) -> JsonFault {
     JsonFault { line, column, problem: problem.to_owned(), hint: hint.to_owned() }
+}
+
+fn open_comment(text: &str, start: usize) -> JsonFault {
+    let (line, column) = position(text, start);
+    fault(line, column, "the comment that starts here has no end", "close it with `*/`")
 }
 
 fn syntax(error: &serde_json::Error) -> JsonFault {
@@ -281,6 +366,16 @@ mod tests {
         assert_eq!(first_fault("{\n\"\\ud800\": 1}").0, 1);
     }
 
+    #[test]
+    fn utf8_and_utf16_files_with_a_mark_are_read() {
+        let little: Vec<u8> = "\u{feff}{\"é\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = "\u{feff}{\"é\":1}".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [&little[..], &big[..], "\u{feff}{\"é\":1}".as_bytes(), "{\"é\":1}".as_bytes()] {
+            assert_eq!(decode(bytes), ("{\"é\":1}".to_owned(), false));
+        }
+        assert_eq!(decode(b"{\"\xe9\":1}"), ("{\"\u{fffd}\":1}".to_owned(), true));
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_or_refused_without_a_panic(text in "[\\[\\]{}:,\"/*\\\\ \nantrue0-9é]{0,80}") {
@@ -289,7 +384,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let _ = flatten(&dialect::decode(&bytes).0);
+            let _ = flatten(&decode(&bytes).0);
         }
 
         #[test]

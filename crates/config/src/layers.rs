@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    Entry, Fault, Faults, Section, Shown, Warning, arguments, dialect,
+    Entry, Fault, Faults, Section, Shown, Warning, arguments,
     env::{self, Pair},
     json,
     marks::{Marks, Recorder, Unknown},
@@ -206,7 +206,7 @@ impl Configuration {
     }
 
     fn add_file(&mut self, path: &Path, bytes: &[u8], faults: &mut Vec<Fault>) {
-        let (text, replaced) = dialect::decode(bytes);
+        let (text, replaced) = json::decode(bytes);
         if replaced {
             let message = "the file is not UTF-8; what could not be read was replaced by `\u{fffd}`".to_owned();
             self.warnings.push(Warning { key: path.display().to_string(), message });

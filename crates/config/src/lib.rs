@@ -4,7 +4,6 @@
 //! The sections themselves belong to the crates that use them; each reads its own through a [`Section`].
 
 mod arguments;
-mod dialect;
 mod env;
 mod fault;
 mod json;

@@ -41,13 +41,6 @@ impl Default for ClientOptions {
 /// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and at the first TLS handshake `SSL_CERT_FILE` and
 /// `SSL_CERT_DIR`, which replace the system's roots.
 pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
-    build_with(options, &|name| std::env::var(name).ok())
-}
-
-fn build_with(
-    options: &ClientOptions,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<reqwest::Client, ClientError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls_config(options)?)
         .no_proxy()
@@ -60,7 +53,7 @@ fn build_with(
         .tcp_keepalive(TCP_KEEP_ALIVE)
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_SIZE);
-    for proxy in proxy::from_variables(variable)? {
+    for proxy in proxy::from_variables(&|name| std::env::var(name).ok())? {
         builder = builder.proxy(proxy);
     }
     builder.build().map_err(|error| ClientError::Build(error.to_string()))
@@ -139,42 +132,7 @@ const TCP_KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, routing::any};
-
     use super::*;
-    use crate::{
-        Shutdown,
-        listen::{Address, Endpoint, Limits, Listener, Protocols, serve},
-    };
-
-    async fn server(answer: &'static str) -> u16 {
-        let endpoint = Endpoint { address: Address::Localhost(0), tls: None, protocols: Protocols::Http1 };
-        let listener = Listener::bind(&endpoint).await.unwrap();
-        let port = listener.port().unwrap();
-        let app = Router::new().fallback(any(move || async move { answer }));
-        tokio::spawn(serve(vec![listener], app, Limits::default(), Shutdown::new(), Duration::ZERO));
-        port
-    }
-
-    #[tokio::test]
-    async fn the_proxy_is_used_for_others_but_never_for_this_machine() {
-        let (proxy, direct) = (server("by the proxy").await, server("direct").await);
-        let variable = |name: &str| match name {
-            "HTTP_PROXY" => Some(format!("http://127.0.0.1:{proxy}")),
-            "NO_PROXY" => Some("example.org".to_owned()),
-            _ => None,
-        };
-        let client = build_with(&ClientOptions::default(), &variable).unwrap();
-        let table = [
-            ("http://upstream.example.com/x".to_owned(), "by the proxy"),
-            (format!("http://localhost:{direct}"), "direct"),
-            (format!("http://127.0.0.1:{direct}"), "direct"),
-            (format!("http://[::1]:{direct}"), "direct"),
-        ];
-        for (url, expected) in table {
-            assert_eq!(client.get(&url).send().await.unwrap().text().await.unwrap(), expected, "{url}");
-        }
-    }
 
     #[test]
     fn additional_roots_must_be_there_and_be_certificates() {

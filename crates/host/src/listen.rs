@@ -27,6 +27,17 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::Ip(address) => write!(f, "{address}"),
+            Self::Any(port) => write!(f, "*:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// One endpoint to serve.
 #[derive(Clone, Debug)]
 pub struct Endpoint {

@@ -16,7 +16,12 @@ pub struct Sidecar {
 
 impl Sidecar {
     /// Puts the parts together. `downstream` is the client for calls to downstream APIs.
-    pub fn new(_config: Config, _entra: Arc<Entra>, _downstream: reqwest::Client) -> Arc<Self> {
+    pub fn new(
+        _config: Config,
+        _entra: Arc<Entra>,
+        _downstream: reqwest::Client,
+        _shutdown: sidekey_host::Shutdown,
+    ) -> Arc<Self> {
         todo!()
     }
 

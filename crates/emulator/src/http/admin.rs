@@ -104,7 +104,7 @@ pub(super) async fn revoke(State(site): State<Site>, body: Bytes) -> Response {
     Json(json!({ "revoked": count })).into_response()
 }
 
-fn problem(status: StatusCode, detail: &str) -> Response {
+pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     let body: Value = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }

@@ -12,6 +12,7 @@ mod page;
 mod request_log;
 mod site;
 mod start_page;
+mod test_token;
 mod token;
 mod userrealm;
 
@@ -51,6 +52,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/", get(start_page::show))
         .route("/sidekey/health", get(admin::health))
         .route("/sidekey/ca.pem", get(admin::ca))
+        .route("/sidekey/token", get(test_token::show))
         .route("/sidekey/requests", get(admin::requests))
         .route("/sidekey/faults", get(admin::faults).post(admin::add_fault).delete(admin::clear_faults))
         .route("/sidekey/keys/rotate", axum::routing::post(admin::rotate))

@@ -13,7 +13,6 @@ use rustls::{
     },
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
 };
-use rustls_native_certs::CertificateResult;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 /// Rustls's own verifier, made when it is first needed.
@@ -21,24 +20,14 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 pub(super) struct LazyVerifier {
     provider: Arc<CryptoProvider>,
     additional: RootCertStore,
-    system: fn() -> CertificateResult,
     verifier: OnceLock<Arc<WebPkiServerVerifier>>,
     /// Held while the roots are read, so that handshakes at the same time do not all read them.
     making: Mutex<()>,
 }
 
 impl LazyVerifier {
-    /// Trusts the system's roots and some more.
     pub(super) fn new(provider: Arc<CryptoProvider>, additional: RootCertStore) -> Self {
-        Self::with_system(provider, additional, rustls_native_certs::load_native_certs)
-    }
-
-    fn with_system(
-        provider: Arc<CryptoProvider>,
-        additional: RootCertStore,
-        system: fn() -> CertificateResult,
-    ) -> Self {
-        Self { provider, additional, system, verifier: OnceLock::new(), making: Mutex::new(()) }
+        Self { provider, additional, verifier: OnceLock::new(), making: Mutex::new(()) }
     }
 
     fn verifier(&self) -> Result<&Arc<WebPkiServerVerifier>, Error> {
@@ -56,7 +45,7 @@ impl LazyVerifier {
 
     fn make(&self) -> Result<Arc<WebPkiServerVerifier>, Error> {
         let mut roots = self.additional.clone();
-        let found = (self.system)();
+        let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             tracing::warn!(%error, "cannot read some of the system's root certificates");
         }
@@ -108,56 +97,3 @@ impl ServerCertVerifier for LazyVerifier {
 /// What a handshake fails with on a machine without certificates.
 const NO_ROOTS: &str = "no trusted root certificates were found; install the system's CA certificates, \
     or name a bundle in the environment variable `SSL_CERT_FILE`";
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    fn certificate() -> CertificateDer<'static> {
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.der().clone()
-    }
-
-    fn check(verifier: &LazyVerifier, certificate: &CertificateDer<'_>) -> Result<(), Error> {
-        let name = ServerName::try_from("localhost").unwrap();
-        verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::now()).map(|_| ())
-    }
-
-    fn no_system() -> CertificateResult {
-        CertificateResult::default()
-    }
-
-    #[test]
-    fn the_systems_roots_are_read_once_and_only_when_needed() {
-        static READ: AtomicUsize = AtomicUsize::new(0);
-        fn system() -> CertificateResult {
-            READ.fetch_add(1, Ordering::SeqCst);
-            let mut found = CertificateResult::default();
-            found.certs.push(certificate());
-            found
-        }
-        let verifier = LazyVerifier::with_system(crate::tls::provider(), RootCertStore::empty(), system);
-        assert_eq!((verifier.supported_verify_schemes().is_empty(), READ.load(Ordering::SeqCst)), (false, 0));
-        for _ in 0..2 {
-            assert!(matches!(check(&verifier, &certificate()), Err(Error::InvalidCertificate(_))));
-        }
-        assert_eq!(READ.load(Ordering::SeqCst), 1);
-    }
-
-    #[test]
-    fn additional_roots_are_enough() {
-        let certificate = certificate();
-        let mut additional = RootCertStore::empty();
-        additional.add(certificate.clone()).unwrap();
-        let verifier = LazyVerifier::with_system(crate::tls::provider(), additional, no_system);
-        assert_eq!(check(&verifier, &certificate), Ok(()));
-    }
-
-    #[test]
-    fn without_any_root_nothing_is_trusted_and_the_remedy_is_named() {
-        let verifier = LazyVerifier::with_system(crate::tls::provider(), RootCertStore::empty(), no_system);
-        let error = check(&verifier, &certificate()).unwrap_err().to_string();
-        assert!(error.contains("SSL_CERT_FILE"), "{error}");
-    }
-}

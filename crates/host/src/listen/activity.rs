@@ -6,7 +6,7 @@
 //! the service answered is the response. The driver looks at it now and then.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -20,8 +20,6 @@ pub(super) struct Activity {
     /// When the phase began, in milliseconds since the start.
     since: AtomicU64,
     is_multiplexed: bool,
-    /// Whether something was written before a head was complete: the head was refused.
-    is_refused: AtomicBool,
 }
 
 /// What the driver is to do.
@@ -38,19 +36,14 @@ pub(super) enum Verdict {
 impl Activity {
     /// For HTTP/1.1: a head is awaited from the start.
     pub(super) fn of_http1(started: Instant) -> Self {
-        Self::new(started, HEAD, false)
+        Self { started, phase: AtomicU8::new(HEAD), since: AtomicU64::new(0), is_multiplexed: false }
     }
 
     /// For HTTP/2: requests overlap, so that only silence in both directions says anything.
     pub(super) fn of_http2(started: Instant) -> Self {
-        let activity = Self::new(started, IDLE, true);
+        let activity = Self { started, phase: AtomicU8::new(IDLE), since: AtomicU64::new(0), is_multiplexed: true };
         activity.note_time();
         activity
-    }
-
-    fn new(started: Instant, phase: u8, is_multiplexed: bool) -> Self {
-        let (phase, since, is_refused) = (AtomicU8::new(phase), AtomicU64::new(0), AtomicBool::new(false));
-        Self { started, phase, since, is_multiplexed, is_refused }
     }
 
     /// Bytes came in.
@@ -80,18 +73,10 @@ impl Activity {
 
     /// Bytes went out. While a handler works that is no more than a `100 Continue`.
     pub(super) fn wrote(&self) {
-        match self.phase.load(Relaxed) {
-            BUSY => return,
-            HEAD => self.is_refused.store(true, Relaxed),
-            _ => {}
+        if self.phase.load(Relaxed) != BUSY {
+            self.phase.store(IDLE, Relaxed);
+            self.note_time();
         }
-        self.phase.store(IDLE, Relaxed);
-        self.note_time();
-    }
-
-    /// Whether a head was refused, so that its rest is still to come.
-    pub(super) fn is_refused(&self) -> bool {
-        self.is_refused.load(Relaxed)
     }
 
     /// What to do at this time.

@@ -5,13 +5,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::activity::Activity;
 
@@ -56,27 +52,16 @@ impl ReadAhead {
 }
 
 /// A stream with its read-ahead and its record.
-///
-/// Where it is shut down while the peer still sends, it takes what comes for a moment and throws it away. Closing at once
-/// would reset the connection, and a peer that is told so loses the answer it has not read yet, such as a 431 or a 413.
 #[derive(Debug)]
 pub(super) struct NotedStream<S> {
     stream: S,
     ahead: ReadAhead,
     activity: Arc<Activity>,
-    ending: Ending,
-}
-
-#[derive(Debug)]
-enum Ending {
-    NotYet,
-    Lingering(Pin<Box<Sleep>>),
-    Over,
 }
 
 impl<S> NotedStream<S> {
     pub(super) fn new(stream: S, ahead: ReadAhead, activity: Arc<Activity>) -> Self {
-        Self { stream, ahead, activity, ending: Ending::NotYet }
+        Self { stream, ahead, activity }
     }
 }
 
@@ -127,40 +112,9 @@ impl<S: Transport> AsyncWrite for NotedStream<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        loop {
-            match &mut this.ending {
-                Ending::NotYet => {
-                    ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-                    let is_sending = matches!(poll_discard(&mut this.stream, cx), Poll::Ready(Ok(true)));
-                    this.ending = if is_sending || this.activity.is_refused() {
-                        Ending::Lingering(Box::pin(sleep(LINGER)))
-                    } else {
-                        Ending::Over
-                    };
-                }
-                Ending::Lingering(time) => {
-                    let is_over = time.as_mut().poll(cx).is_ready();
-                    if is_over || !matches!(ready!(poll_discard(&mut this.stream, cx)), Ok(true)) {
-                        this.ending = Ending::Over;
-                    }
-                }
-                Ending::Over => return Poll::Ready(Ok(())),
-            }
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
-}
-
-/// Reads something and throws it away; `false` at the end of the stream.
-fn poll_discard(stream: &mut impl Transport, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-    let mut bytes = [0; 8192];
-    let mut sink = ReadBuf::new(&mut bytes);
-    ready!(Pin::new(stream).poll_read(cx, &mut sink))?;
-    Poll::Ready(Ok(!sink.filled().is_empty()))
 }
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// How long a peer that still sends is listened to after its answer.
-const LINGER: Duration = Duration::from_secs(2);

@@ -1,15 +1,8 @@
 //! The drain.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
-use sidekey_host::{
-    Shutdown,
-    listen::{Address, Limits, Protocols},
-};
+use sidekey_host::listen::{Address, Limits, Protocols};
 use tokio::net::TcpStream;
 
 use crate::world::{PATIENCE, http2_client, plain, response, send, start, start_at, until_closed};
@@ -82,42 +75,3 @@ async fn connections_that_have_not_said_anything_do_not_delay_the_end() {
     until_closed(&mut silent).await;
     world.ended().await;
 }
-
-/// The part of [`signals_drain_once_and_then_end_the_process`] that is signalled; on its own it shows that no signal means
-/// no end.
-#[tokio::test]
-async fn without_a_signal_nothing_is_triggered() {
-    let shutdown = Shutdown::new();
-    shutdown.on_signals();
-    tokio::task::yield_now().await;
-    assert!(!shutdown.is_triggered());
-    if std::env::var_os(CHILD).is_some() {
-        println!("waiting");
-        shutdown.wait().await;
-        println!("triggered");
-        std::future::pending::<()>().await;
-    }
-}
-
-#[test]
-fn signals_drain_once_and_then_end_the_process() {
-    for (name, code) in [("TERM", 143), ("INT", 130)] {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "shutdown::without_a_signal_nothing_is_triggered", "--nocapture"])
-            .env(CHILD, "1")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        for awaited in ["waiting", "triggered"] {
-            assert!(lines.any(|line| line.ends_with(awaited)), "{awaited}");
-            assert_eq!(child.try_wait().unwrap(), None, "the process goes on");
-            let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-            assert!(status.success());
-        }
-        assert_eq!(child.wait().unwrap().code(), Some(code));
-    }
-}
-
-/// Set for the process that is signalled.
-const CHILD: &str = "SIDEKEY_TEST_SIGNALLED";

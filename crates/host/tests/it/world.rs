@@ -5,11 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Extension, Router,
-    routing::{get, post},
-};
-use http::StatusCode;
+use axum::{Extension, Router, routing::get};
 use sidekey_host::{
     Shutdown,
     listen::{Address, Endpoint, Limits, Listener, Peer, Protocols, serve},
@@ -82,7 +78,6 @@ fn router(release: Arc<Notify>, entered: Arc<Notify>) -> Router {
         .route("/peer", get(|Extension(peer): Extension<Peer>| async move { format!("{peer:?}") }))
         .route("/version", get(|request: axum::extract::Request| async move { format!("{:?}", request.version()) }))
         .route("/panic", get(|| async { if true { panic!("on purpose") } else { "" } }))
-        .route("/early", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }))
         .route("/held", get(held))
 }
 
