@@ -1,34 +1,309 @@
 //! The engine's front: a request in, a token out.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use sidekey_host::Clock;
+use aws_lc_rs::digest;
+use sidekey_host::{Clock, UnixTime};
+use sidekey_oauth::{Secret, TokenReply};
+use tracing::Instrument as _;
 
-use crate::{AccessToken, AcquireError, CacheOutcome, Config, TokenRequest, Validator};
+use crate::{
+    AccessToken, AcquireError, CacheOutcome, Config, TokenRequest, TokenScheme, Validator,
+    authority::Health,
+    cache::{
+        Entry, TokenCache,
+        key::{Key, KeyRef, KnownHash, Parts},
+        policy::{Lifetime, Verdict},
+    },
+    cooldown::Cooldowns,
+    flight::{Flights, Work},
+    flow::{self, Plan},
+    http::reply::Failure,
+    metadata::Metadata,
+    token_client::TokenClient,
+};
+
+type Fetched = Result<Arc<AccessToken>, AcquireError>;
 
 /// The token engine. One per configuration; shared, never cloned inside.
 #[derive(Debug)]
 pub struct Entra {
-    _todo: (),
+    config: Arc<Config>,
+    /// What is the same in all of this engine's cache keys.
+    realm: Box<str>,
+    client: TokenClient,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    validator: Validator,
+    cache: Arc<TokenCache>,
+    flights: Arc<Flights<Key, Fetched, KnownHash>>,
+    cooldowns: Cooldowns,
+    health: Health,
+    /// Numbers the fetches, so that a slow one does not replace what a later one brought.
+    sequence: Arc<AtomicU64>,
 }
 
 impl Entra {
-    /// Builds the engine. Does no I/O: credentials and metadata are loaded on first need.
-    pub fn new(_config: Config, _client: reqwest::Client, _clock: Arc<dyn Clock>) -> Arc<Self> {
-        todo!()
+    /// Builds the engine. Does no I/O: credentials and metadata are loaded on first need. The client must not follow redirects.
+    pub fn new(config: Config, client: reqwest::Client, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let cache = Arc::new(TokenCache::new(config.cache));
+        Arc::new(Self::build(config, client, clock, cache, Arc::default()))
+    }
+
+    /// The engine of a changed configuration, with the tokens of this one. Those of another client or authority are not found
+    /// any more; the cache's bounds stay.
+    pub fn reconfigured(&self, config: Config) -> Arc<Self> {
+        let (cache, sequence) = (Arc::clone(&self.cache), Arc::clone(&self.sequence));
+        Arc::new(Self::build(config, self.http.clone(), Arc::clone(&self.clock), cache, sequence))
+    }
+
+    fn build(
+        config: Config,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        cache: Arc<TokenCache>,
+        sequence: Arc<AtomicU64>,
+    ) -> Self {
+        let metadata = Metadata::new(&config, &http, &clock);
+        let validator = Validator::new(&config, metadata, Arc::clone(&clock));
+        let config = Arc::new(config);
+        Self {
+            // The credential section is the only one there is; more come with more clients per process.
+            realm: format!("{} {} AzureAd", config.authority, config.client_id).into(),
+            client: TokenClient::new(Arc::clone(&config), http.clone(), Arc::clone(&clock)),
+            config,
+            http,
+            clock,
+            validator,
+            cache,
+            flights: Flights::new(),
+            cooldowns: Cooldowns::default(),
+            health: Health::default(),
+            sequence,
+        }
     }
 
     /// Gives a token: from the cache if there is a good one, else by one acquisition per key, which a caller that leaves does
     /// not cancel.
     pub async fn acquire(
         self: &Arc<Self>,
-        _request: &TokenRequest,
+        request: &TokenRequest,
     ) -> Result<(Arc<AccessToken>, CacheOutcome), AcquireError> {
-        todo!()
+        let plan = flow::plan(request, &self.config)?;
+        let key = self.key(request, &plan, None);
+        if let Some(hit) = self.from_cache(request, &key) {
+            return Ok(hit);
+        }
+        let owned = key.to_key();
+        let fetched = match self.cooldowns.active(&owned, self.clock.now()) {
+            Some(error) => Err(error),
+            None => self.fetched(request, &plan, &owned).await,
+        };
+        match fetched {
+            Ok(token) => Ok((token, CacheOutcome::Authority)),
+            Err(error) => self.despite(error, request, &owned),
+        }
+    }
+
+    /// A token from the cache, if there is one that may be handed out; never waits.
+    pub fn try_cached(self: &Arc<Self>, request: &TokenRequest) -> Option<(Arc<AccessToken>, CacheOutcome)> {
+        let plan = flow::plan(request, &self.config).ok()?;
+        self.from_cache(request, &self.key(request, &plan, None))
     }
 
     /// The judge of inbound tokens.
     pub fn validator(&self) -> &Validator {
-        todo!()
+        &self.validator
+    }
+
+    /// The configuration that the engine was built from.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn key<'a>(&'a self, request: &'a TokenRequest, plan: &Plan<'a>, claims: Option<&'a str>) -> KeyRef<'a> {
+        self.cache.key(Parts {
+            realm: &self.realm,
+            tenant: plan.tenant,
+            identity: plan.identity,
+            scopes: plan.scopes,
+            claims,
+            fmi_path: request.fmi_path.as_deref(),
+            session_key: request.session_key.as_deref(),
+            pop_public_key: request.pop_public_key.as_deref(),
+            extra_parameters: &request.extra_parameters,
+        })
+    }
+
+    fn from_cache(
+        self: &Arc<Self>,
+        request: &TokenRequest,
+        key: &KeyRef<'_>,
+    ) -> Option<(Arc<AccessToken>, CacheOutcome)> {
+        if bypasses_cache(request) {
+            return None;
+        }
+        let entry = self.cache.get(key)?;
+        let verdict = entry.lifetime.judge(self.clock.now(), self.health.is_good());
+        let outcome = match verdict {
+            Verdict::Fresh | Verdict::RefreshSoon => CacheOutcome::Memory,
+            Verdict::WhileDown => CacheOutcome::Stale,
+            Verdict::Fallback | Verdict::Expired => return None,
+        };
+        if verdict != Verdict::Fresh {
+            self.refresh(request, key, &entry);
+        }
+        Some((Arc::clone(&entry.token), outcome))
+    }
+
+    /// Begins a background refresh, unless one was begun a moment ago. Outside of a runtime there is no background.
+    fn refresh(self: &Arc<Self>, request: &TokenRequest, key: &KeyRef<'_>, entry: &Entry) {
+        if tokio::runtime::Handle::try_current().is_err() || !entry.begin_refresh(self.clock.now()) {
+            return;
+        }
+        let key = key.to_key();
+        if self.cooldowns.active(&key, self.clock.now()).is_none() {
+            drop(self.flights.join(&key, || self.work(request, &key)));
+        }
+    }
+
+    /// Waits for the fetch of a key. One that answers claims has a flight of its own; one that is forced must begin later.
+    async fn fetched(self: &Arc<Self>, request: &TokenRequest, plan: &Plan<'_>, key: &Key) -> Fetched {
+        let seat = match claims(request) {
+            Some(claims) => {
+                let flight = self.key(request, plan, Some(claims)).to_key();
+                self.flights.join(&flight, || self.work(request, key))
+            }
+            None if request.force_refresh => self.flights.join_next(key, || self.work(request, key)),
+            None => self.flights.join(key, || self.work(request, key)),
+        };
+        let patience = self.config.acquire_timeout + GRACE;
+        match tokio::time::timeout(patience, seat.result()).await {
+            Ok(Some(fetched)) => fetched,
+            Ok(None) => Err(unavailable("the acquisition ended with an internal error".to_owned(), None)),
+            Err(_) => Err(unavailable("the acquisition took too long".to_owned(), None)),
+        }
+    }
+
+    fn work(self: &Arc<Self>, request: &TokenRequest, key: &Key) -> Work<Fetched> {
+        let (engine, request, key) = (Arc::clone(self), request.clone(), key.clone());
+        Box::pin(async move { engine.fetch(&request, key).await }.in_current_span())
+    }
+
+    async fn fetch(&self, request: &TokenRequest, key: Key) -> Fetched {
+        let asked_at = self.clock.now();
+        if let Some(token) = self.already_fetched(request, &key, asked_at) {
+            return Ok(token);
+        }
+        self.health.admit(asked_at).map_err(|wait| {
+            let message =
+                format!("`{}` did not answer several times; it is not asked for a moment", self.config.authority);
+            unavailable(message, Some(wait))
+        })?;
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        let started = tokio::time::Instant::now();
+        match self.client.fetch(request).await {
+            Ok(reply) => {
+                self.health.answered();
+                self.cooldowns.forget(&key);
+                let entry = entry(&reply, asked_at, sequence);
+                log(request, &entry, started.elapsed());
+                Ok(self.store(key, entry))
+            }
+            Err(failure) => Err(self.failed(&key, failure)),
+        }
+    }
+
+    /// Another flight may have brought a token between a caller's look-up and this one's beginning.
+    fn already_fetched(&self, request: &TokenRequest, key: &Key, now: UnixTime) -> Option<Arc<AccessToken>> {
+        let entry = self.cache.get_owned(key).filter(|_| !bypasses_cache(request))?;
+        (entry.lifetime.judge(now, true) == Verdict::Fresh).then(|| Arc::clone(&entry.token))
+    }
+
+    /// Keeps a token, unless a fetch that began later has brought one already.
+    fn store(&self, key: Key, entry: Entry) -> Arc<AccessToken> {
+        let token = Arc::clone(&entry.token);
+        if self.cache.get_owned(&key).is_none_or(|known| known.sequence < entry.sequence) {
+            self.cache.insert(key, entry);
+        }
+        token
+    }
+
+    fn failed(&self, key: &Key, failure: Failure) -> AcquireError {
+        let now = self.clock.now();
+        match &failure.error {
+            _ if failure.unhealthy => self.health.failed(now),
+            AcquireError::Refused(_) | AcquireError::Unavailable { .. } => self.health.answered(),
+            _ => {}
+        }
+        self.cooldowns.remember(key, &failure.error, now);
+        failure.error
+    }
+
+    /// While Entra does not answer, a token that is still valid is better than none, unless the caller wants another one.
+    fn despite(
+        &self,
+        error: AcquireError,
+        request: &TokenRequest,
+        key: &Key,
+    ) -> Result<(Arc<AccessToken>, CacheOutcome), AcquireError> {
+        let usable = matches!(error, AcquireError::Unavailable { .. }) && !bypasses_cache(request);
+        let entry = self.cache.get_owned(key).filter(|_| usable);
+        match entry {
+            Some(entry) if entry.lifetime.judge(self.clock.now(), false) != Verdict::Expired => {
+                tracing::warn!(%error, "Entra does not answer; a token from the cache is used");
+                Ok((Arc::clone(&entry.token), CacheOutcome::Stale))
+            }
+            _ => Err(error),
+        }
     }
 }
+
+/// A challenge has to be answered by Entra, and so has a caller who insists.
+fn bypasses_cache(request: &TokenRequest) -> bool {
+    request.force_refresh || claims(request).is_some()
+}
+
+fn claims(request: &TokenRequest) -> Option<&str> {
+    request.claims.as_deref().filter(|claims| !claims.trim().is_empty())
+}
+
+fn entry(reply: &TokenReply, asked_at: UnixTime, sequence: u64) -> Entry {
+    let lifetime = Lifetime::new(asked_at, reply.expires_in, reply.refresh_in, rand::random_range(-1.0..=1.0));
+    let token = AccessToken {
+        authorization: Secret::new(format!("Bearer {}", reply.access_token.expose())),
+        scheme: TokenScheme::Bearer,
+        expires_on: lifetime.expires_on,
+    };
+    Entry::new(Arc::new(token), lifetime, sequence)
+}
+
+fn log(request: &TokenRequest, entry: &Entry, took: Duration) {
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let (token, expires_on) = (short_hash(&entry.token.authorization), entry.lifetime.expires_on.0);
+    tracing::info!(scopes = %request.scopes, token, expires_on, duration_ms, "token acquired");
+}
+
+/// How logs name a token: the first 8 hexadecimal characters of its SHA-256.
+fn short_hash(authorization: &Secret) -> String {
+    let token = authorization.expose().split_once(' ').map_or("", |(_, token)| token);
+    let hash = digest::digest(&digest::SHA256, token.as_bytes());
+    let start = hash.as_ref().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    format!("{start:08x}")
+}
+
+fn unavailable(message: String, retry_after: Option<Duration>) -> AcquireError {
+    AcquireError::Unavailable { message, throttled: false, retry_after, reply: None }
+}
+
+/// Callers wait a little longer than a fetch may take, so that they hear its own words.
+const GRACE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

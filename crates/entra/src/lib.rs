@@ -7,12 +7,15 @@ pub mod acquire;
 pub mod authority;
 mod cache;
 pub mod config;
+mod cooldown;
 mod credential;
 mod error;
+mod flight;
 mod flow;
 mod http;
 mod metadata;
 mod request;
+mod token_client;
 pub mod validate;
 
 pub use acquire::Entra;

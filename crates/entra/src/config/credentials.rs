@@ -6,33 +6,62 @@ use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
 use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText};
+use crate::credential::{self, CredentialError};
 
 pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<CredentialConfig> {
     let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
     let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
-    // Marks the stand-ins as known whether they are needed or not.
+    // Marks the stand-in as known whether it is needed or not.
     let token_file = root.text(TOKEN_FILE);
-    let mut sections =
-        lists.iter().flat_map(|list| list.children().into_iter().map(|name| list.section(name))).peekable();
-    if sections.peek().is_some() {
+    let sections: Vec<_> =
+        lists.iter().flat_map(|list| list.children().into_iter().map(|name| list.section(name))).collect();
+    if !sections.is_empty() {
         if legacy_secret.is_some() {
             azure_ad.warn("ClientSecret", "is ignored, because `ClientCredentials` or `ClientCertificates` is set");
         }
-        return sections.filter_map(|section| credential(root, &section)).collect();
+        return checked(
+            sections.into_iter().filter_map(|section| credential(root, &section).map(|config| (section, config))),
+        );
     }
     if let Some(secret) = legacy_secret {
-        return vec![CredentialConfig { key: azure_ad.key().to_owned(), source: CredentialSource::Secret(secret) }];
+        return checked([(azure_ad.clone(), config(azure_ad.key(), CredentialSource::Secret(secret)))]);
     }
-    let workload_identity = |path: &str| CredentialConfig {
-        key: TOKEN_FILE.to_owned(),
-        source: CredentialSource::AssertionFile(path.into()),
+    checked(token_file.map(|path| (root.clone(), config(TOKEN_FILE, CredentialSource::AssertionFile(path.into())))))
+}
+
+fn config(key: &str, source: CredentialSource) -> CredentialConfig {
+    CredentialConfig { key: key.to_owned(), source }
+}
+
+/// Tries each credential once. The first that loads is used, so a bad one is a fault only if there is no good one; a projected
+/// token may be mounted later and counts as good.
+fn checked<'a>(credentials: impl IntoIterator<Item = (Section<'a>, CredentialConfig)>) -> Vec<CredentialConfig> {
+    let credentials: Vec<_> = credentials.into_iter().collect();
+    let failures: Vec<_> = credentials.iter().map(|(_, config)| credential::check(&config.source).err()).collect();
+    let may_come = |(config, failure): (&CredentialConfig, &Option<CredentialError>)| {
+        let projected = matches!(config.source, CredentialSource::AssertionFile(_));
+        failure.as_ref().is_none_or(|error| projected && error.missing)
     };
-    token_file.map(workload_identity).into_iter().collect()
+    let any_good = credentials.iter().map(|(_, config)| config).zip(&failures).any(may_come);
+    for ((section, config), error) in credentials.iter().zip(&failures) {
+        let Some(error) = error else { continue };
+        let name = if config.key == TOKEN_FILE { TOKEN_FILE } else { error.field };
+        if any_good {
+            section.warn(name, format!("{error}"));
+        } else {
+            section.fault(name, error.problem.clone(), error.hint.clone());
+        }
+    }
+    credentials.into_iter().map(|(_, config)| config).collect()
 }
 
 /// One entry of the list; `None` if it is skipped or faulty.
 fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialConfig> {
     section.reserve(FIELDS);
+    for name in SECRETS {
+        // Whatever the source, a secret that stands here is not to be shown.
+        section.secret(name);
+    }
     if section.bool("Skip", false) {
         return None;
     }
@@ -54,7 +83,7 @@ fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialCon
             return None;
         }
     };
-    Some(CredentialConfig { key: section.key().to_owned(), source })
+    Some(config(section.key(), source))
 }
 
 fn certificate_file(section: &Section<'_>) -> Option<CredentialSource> {
@@ -196,6 +225,8 @@ const FIELDS: &[&str] = &[
     "CustomSignedAssertionProviderData",
     "UseBoundCredential",
 ];
+
+const SECRETS: [&str; 3] = ["ClientSecret", "CertificatePassword", "Base64EncodedValue"];
 
 /// The variable that the workload identity webhook sets.
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";

@@ -205,4 +205,7 @@ fn merge_parameters(parameters: &mut Vec<(String, String)>, more: Vec<(&str, &st
 }
 
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-const ACQUIRE_TIMEOUT_BOUNDS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+const ACQUIRE_TIMEOUT_BOUNDS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(10);
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,9 @@ pub(super) fn azure_ad(section: &Section<'_>) {
 }
 
 pub(super) fn token_cache(section: &Section<'_>) {
-    section.reserve(&["RedisConnection", "EncryptionKeys", "Timeout"]);
+    section.reserve(&["EncryptionKeys", "Timeout"]);
+    // Holds a password: never to be shown.
+    section.secret("RedisConnection");
 }
 
 pub(super) fn token_validation_parameters(section: &Section<'_>) {

@@ -16,7 +16,7 @@ pub(super) fn read(azure_ad: &Section<'_>, sidecar: &Section<'_>) -> ValidationC
     ValidationConfig {
         audiences: audiences(azure_ad, &parameters),
         valid_issuers: texts(&[(&parameters, "ValidIssuer"), (&parameters, "ValidIssuers")]),
-        clock_skew: parameters.duration("ClockSkew", CLOCK_SKEW, Duration::ZERO..=Duration::from_secs(3600)),
+        clock_skew: parameters.duration("ClockSkew", CLOCK_SKEW, Duration::ZERO..=Duration::from_hours(1)),
         scopes: texts(&[(azure_ad, "Scopes")]),
         roles: texts(&[(azure_ad, "Roles")]),
         algorithms: algorithms(&ours),
@@ -89,7 +89,7 @@ fn warn_of_switched_off_checks(parameters: &Section<'_>) {
     }
 }
 
-const CLOCK_SKEW: Duration = Duration::from_secs(300);
+const CLOCK_SKEW: Duration = Duration::from_mins(5);
 const CHECKS: &[&str] = &[
     "ValidateAudience",
     "ValidateIssuer",

@@ -3,6 +3,12 @@
 //! Endpoints of Microsoft's own kinds are derived, never fetched; only an identity provider of another make is asked for its
 //! OpenID metadata. Plain `http` is for loopback alone.
 
+mod endpoints;
+mod health;
+
+pub(crate) use endpoints::Endpoints;
+pub(crate) use health::Health;
+
 use std::fmt;
 
 use sidekey_oauth::{Cloud, TenantId};

@@ -1,0 +1,167 @@
+//! An authority that answers what it is told to and remembers what it was asked.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, Semaphore},
+};
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) target: String,
+    pub(super) headers: HashMap<String, String>,
+    pub(super) form: Vec<(String, String)>,
+}
+
+impl Asked {
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.form.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What is answered.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+}
+
+impl Reply {
+    pub(super) fn token(token: &str, expires_in: u64) -> Self {
+        Self::json(200, format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{token}"}}"#))
+    }
+
+    pub(super) fn error(status: u16, error: &str, code: u64) -> Self {
+        let body = format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: no","error_codes":[{code}]}}"#);
+        Self::json(status, body)
+    }
+
+    pub(super) fn json(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// The authority. Token requests take the scripted replies in order, then tokens `token-1`, `token-2`, … that live an hour.
+pub(super) struct Server {
+    pub(super) url: String,
+    script: Mutex<VecDeque<Reply>>,
+    tokens_asked: Mutex<Vec<Asked>>,
+    others_asked: Mutex<Vec<Asked>>,
+    /// A permit per reply; closed means that nobody waits.
+    gate: Semaphore,
+    asked: Notify,
+}
+
+impl Server {
+    pub(super) async fn start() -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Arc::new(Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            script: Mutex::default(),
+            tokens_asked: Mutex::default(),
+            others_asked: Mutex::default(),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            asked: Notify::new(),
+        });
+        let accepting = Arc::clone(&server);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Arc::clone(&accepting).serve(stream));
+            }
+        });
+        server
+    }
+
+    pub(super) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.script.lock().unwrap().extend(replies);
+    }
+
+    /// Token requests wait from now on.
+    pub(super) fn hold(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Lets some of those that wait go on.
+    pub(super) fn release(&self, count: usize) {
+        self.gate.add_permits(count);
+    }
+
+    pub(super) fn tokens_asked(&self) -> Vec<Asked> {
+        self.tokens_asked.lock().unwrap().clone()
+    }
+
+    pub(super) fn others_asked(&self) -> Vec<Asked> {
+        self.others_asked.lock().unwrap().clone()
+    }
+
+    /// Waits until so many token requests have come.
+    pub(super) async fn until_asked(&self, count: usize) {
+        loop {
+            let next = self.asked.notified();
+            if self.tokens_asked.lock().unwrap().len() >= count {
+                return;
+            }
+            next.await;
+        }
+    }
+
+    async fn serve(self: Arc<Self>, mut stream: TcpStream) {
+        let Some(asked) = read(&mut stream).await else { return };
+        let reply = if asked.target.contains("/oauth2/v2.0/token") {
+            let number = {
+                let mut all = self.tokens_asked.lock().unwrap();
+                all.push(asked);
+                all.len()
+            };
+            self.asked.notify_waiters();
+            self.gate.acquire().await.unwrap().forget();
+            let scripted = self.script.lock().unwrap().pop_front();
+            scripted.unwrap_or_else(|| Reply::token(&format!("token-{number}"), 3600))
+        } else {
+            self.others_asked.lock().unwrap().push(asked);
+            Reply::json(404, "{}")
+        };
+        let length = reply.body.len();
+        let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {length}\r\n", reply.status);
+        for (name, value) in &reply.headers {
+            head += &[name, ": ", value, "\r\n"].concat();
+        }
+        let text = head + "\r\n" + &reply.body;
+        let _ = stream.write_all(text.as_bytes()).await;
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        stream.read_buf(&mut bytes).await.ok().filter(|count| *count > 0)?;
+    };
+    let head = String::from_utf8(bytes.get(..end)?.to_vec()).ok()?;
+    let mut lines = head.lines();
+    let target = lines.next()?.split(' ').nth(1)?.to_owned();
+    let headers: HashMap<_, _> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let length: usize = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    while bytes.len() < end + 4 + length {
+        stream.read_buf(&mut bytes).await.ok().filter(|count| *count > 0)?;
+    }
+    let form = url::form_urlencoded::parse(bytes.get(end + 4..)?).into_owned().collect();
+    Some(Asked { target, headers, form })
+}

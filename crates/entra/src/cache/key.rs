@@ -1,0 +1,312 @@
+//! What makes two tokens different. Two requests share a token only if every part here is equal.
+//!
+//! A look-up borrows its key from the request and allocates nothing; an owned key is made when a token is fetched. Hashes are
+//! computed once, with a seed of the process's own, because callers choose the parts.
+
+use std::{
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+    sync::Arc,
+};
+
+use sidekey_oauth::{Scope, Scopes, TenantId};
+
+use quick_cache::Equivalent;
+
+/// The parts of a key, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    /// Authority, client and credential section.
+    pub(crate) realm: &'a str,
+    /// The tenant that is asked; `None` where the authority has none.
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) identity: Identity,
+    pub(crate) scopes: ScopeSet<'a>,
+    pub(crate) claims: Option<&'a str>,
+    pub(crate) fmi_path: Option<&'a str>,
+    pub(crate) session_key: Option<&'a str>,
+    /// The key that the token is bound to; it decides the token's scheme too.
+    pub(crate) pop_public_key: Option<&'a str>,
+    pub(crate) extra_parameters: &'a [(String, String)],
+}
+
+/// Whose token it is. Agents, their users and managed identities get a line each here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Identity {
+    /// The application's own.
+    App,
+    /// The user's whose token has this SHA-256.
+    User([u8; 32]),
+}
+
+/// Scopes as a set: order does not matter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ScopeSet<'a> {
+    /// The one scope of an app token.
+    One(&'a Scope),
+    /// A user token's scopes, of which OpenID Connect's own do not count: they are always asked for.
+    Of(&'a Scopes),
+}
+
+/// A borrowed key with its hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyRef<'a> {
+    hash: u64,
+    parts: Parts<'a>,
+}
+
+/// An owned key with its hash. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    hash: u64,
+    parts: Arc<OwnedParts>,
+}
+
+#[derive(Debug)]
+struct OwnedParts {
+    realm: Box<str>,
+    tenant: Option<TenantId>,
+    identity: Identity,
+    /// Without OpenID Connect's own.
+    scopes: Scopes,
+    claims: Option<Box<str>>,
+    fmi_path: Option<Box<str>>,
+    session_key: Option<Box<str>>,
+    pop_public_key: Option<Box<str>>,
+    extra_parameters: Box<[(String, String)]>,
+}
+
+impl<'a> KeyRef<'a> {
+    pub(crate) fn new(parts: Parts<'a>, seed: &RandomState) -> Self {
+        Self { hash: parts.hash(seed), parts }
+    }
+
+    pub(crate) fn to_key(self) -> Key {
+        let boxed = |text: Option<&str>| text.map(Box::from);
+        let Parts { realm, tenant, identity, scopes, claims, fmi_path, session_key, pop_public_key, extra_parameters } =
+            self.parts;
+        let parts = OwnedParts {
+            realm: realm.into(),
+            tenant: tenant.cloned(),
+            identity,
+            scopes: scopes.iter().cloned().collect(),
+            claims: boxed(claims),
+            fmi_path: boxed(fmi_path),
+            session_key: boxed(session_key),
+            pop_public_key: boxed(pop_public_key),
+            extra_parameters: extra_parameters.into(),
+        };
+        Key { hash: self.hash, parts: Arc::new(parts) }
+    }
+}
+
+impl Key {
+    /// Bytes on the heap, about.
+    pub(crate) fn size(&self) -> usize {
+        let parts = &self.parts;
+        let texts = [&parts.claims, &parts.fmi_path, &parts.session_key, &parts.pop_public_key];
+        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        let scopes: usize = parts.scopes.iter().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
+        let extra: usize = parts.extra_parameters.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
+        size_of::<OwnedParts>() + parts.realm.len() + texts + scopes + extra
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let own = &*self.parts;
+        Parts {
+            realm: &own.realm,
+            tenant: own.tenant.as_ref(),
+            identity: own.identity,
+            scopes: ScopeSet::Of(&own.scopes),
+            claims: own.claims.as_deref(),
+            fmi_path: own.fmi_path.as_deref(),
+            session_key: own.session_key.as_deref(),
+            pop_public_key: own.pop_public_key.as_deref(),
+            extra_parameters: &own.extra_parameters,
+        }
+    }
+}
+
+impl Parts<'_> {
+    fn hash(&self, seed: &RandomState) -> u64 {
+        let mut hasher = seed.build_hasher();
+        let Self { realm, tenant, identity, scopes, claims, fmi_path, session_key, pop_public_key, extra_parameters } =
+            self;
+        (realm, tenant, identity, claims, fmi_path, session_key, pop_public_key).hash(&mut hasher);
+        extra_parameters.hash(&mut hasher);
+        // A sum does not depend on the order.
+        scopes.iter().fold(0_u64, |sum, scope| sum.wrapping_add(seed.hash_one(scope))).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl PartialEq for Parts<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.realm == other.realm
+            && self.tenant == other.tenant
+            && self.identity == other.identity
+            && self.scopes == other.scopes
+            && self.claims == other.claims
+            && self.fmi_path == other.fmi_path
+            && self.session_key == other.session_key
+            && self.pop_public_key == other.pop_public_key
+            && self.extra_parameters == other.extra_parameters
+    }
+}
+
+impl<'a> ScopeSet<'a> {
+    /// Each scope that counts, in the order given.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a Scope> {
+        let (one, many) = match self {
+            Self::One(scope) => (Some(scope), None),
+            Self::Of(scopes) => (None, Some(scopes)),
+        };
+        one.into_iter().chain(many.into_iter().flatten().filter(|scope| !scope.is_reserved()))
+    }
+}
+
+impl PartialEq for ScopeSet<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        // The usual case, and the only one that many scopes can take quickly.
+        if self.iter().eq(other.iter()) {
+            return true;
+        }
+        let sorted = |set: &Self| {
+            let mut scopes: Vec<_> = set.iter().collect();
+            scopes.sort_unstable();
+            scopes
+        };
+        self.iter().count() == other.iter().count() && sorted(self) == sorted(other)
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.hash == key.hash && self.parts == key.parts()
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && (Arc::ptr_eq(&self.parts, &other.parts) || self.parts() == other.parts())
+    }
+}
+
+impl Eq for Key {}
+
+/// For maps whose keys bring their hash along.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KnownHash(u64);
+
+impl Hasher for KnownHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys write one u64; should anything else come, it still has to count.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+impl BuildHasher for KnownHash {
+    type Hasher = Self;
+
+    fn build_hasher(&self) -> Self {
+        Self(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scopes(text: &str) -> Scopes {
+        Scopes::parse(text).unwrap()
+    }
+
+    #[test]
+    fn every_part_makes_another_key() {
+        let seed = RandomState::new();
+        let (one, two) = ("a".parse::<TenantId>().err(), "contoso.com".parse::<TenantId>().unwrap());
+        assert!(one.is_some());
+        let (a, b) = (scopes("a"), scopes("b"));
+        let parameters = [("p".to_owned(), "v".to_owned())];
+        let base = Parts {
+            realm: "r",
+            tenant: None,
+            identity: Identity::App,
+            scopes: ScopeSet::Of(&a),
+            claims: None,
+            fmi_path: None,
+            session_key: None,
+            pop_public_key: None,
+            extra_parameters: &[],
+        };
+        let all = [
+            base,
+            Parts { realm: "s", ..base },
+            Parts { tenant: Some(&two), ..base },
+            Parts { identity: Identity::User([0; 32]), ..base },
+            Parts { identity: Identity::User([1; 32]), ..base },
+            Parts { scopes: ScopeSet::Of(&b), ..base },
+            Parts { claims: Some("x"), ..base },
+            Parts { fmi_path: Some("x"), ..base },
+            Parts { session_key: Some("x"), ..base },
+            Parts { pop_public_key: Some("x"), ..base },
+            Parts { extra_parameters: &parameters, ..base },
+        ];
+        for (i, left) in all.iter().enumerate() {
+            for (j, right) in all.iter().enumerate() {
+                let (left, right) = (KeyRef::new(*left, &seed), KeyRef::new(*right, &seed));
+                assert_eq!(left.equivalent(&right.to_key()), i == j, "{i} {j}");
+                assert_eq!(left.to_key() == right.to_key(), i == j);
+                assert_eq!(left.hash == right.hash, i == j);
+                assert!(left.to_key().parts() == left.parts);
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_are_a_set_without_those_always_asked_for() {
+        let seed = RandomState::new();
+        let (plain, turned, more) = (scopes("a b"), scopes("b openid a offline_access"), scopes("a b c"));
+        let key = |scopes| {
+            let parts = Parts {
+                realm: "r",
+                tenant: None,
+                identity: Identity::App,
+                scopes: ScopeSet::Of(scopes),
+                claims: None,
+                fmi_path: None,
+                session_key: None,
+                pop_public_key: None,
+                extra_parameters: &[],
+            };
+            KeyRef::new(parts, &seed)
+        };
+        assert!(key(&plain).equivalent(&key(&turned).to_key()));
+        assert_eq!(key(&plain).hash, key(&turned).hash);
+        assert!(!key(&plain).equivalent(&key(&more).to_key()));
+        let first = plain.first().unwrap();
+        let one = Parts { scopes: ScopeSet::One(first), ..key(&plain).parts };
+        assert!(KeyRef::new(one, &seed).equivalent(&key(&scopes("a")).to_key()));
+    }
+}

@@ -1,0 +1,101 @@
+//! Which tenant and scopes a request comes to, and which requests are refused.
+
+use sidekey_config::Configuration;
+use sidekey_oauth::Scopes;
+
+use super::*;
+use crate::request::AgentUser;
+
+fn config(pairs: &[(&str, &str)]) -> Config {
+    let base = [("AzureAd:TenantId", TENANT), ("AzureAd:ClientId", "c")];
+    let pairs = base.iter().chain(pairs).copied();
+    Configuration::from_pairs(pairs).bind(Config::read).unwrap().0
+}
+
+fn request(flow: Flow, scopes: &str) -> TokenRequest {
+    TokenRequest::new(flow, Scopes::parse(scopes).unwrap())
+}
+
+fn of_user(tenant: Option<&str>) -> Flow {
+    Flow::OnBehalfOf(crate::UserAssertion {
+        token: std::sync::Arc::new(Secret::new("t")),
+        hash: [7; 32],
+        tenant: tenant.map(|tenant| tenant.parse().unwrap()),
+        user: None,
+    })
+}
+
+fn tenant_of(request: &TokenRequest, config: &Config) -> Option<String> {
+    plan(request, config).unwrap().tenant.map(ToString::to_string)
+}
+
+#[test]
+fn the_tenant_is_the_named_one_else_the_users_else_the_configured_one() {
+    let config = config(&[]);
+    let named = |mut request: TokenRequest| {
+        request.tenant = "named.com".parse().ok();
+        request
+    };
+    let app = || request(Flow::App, "r/.default");
+    let user = |tenant| request(of_user(tenant), "s");
+    assert_eq!(tenant_of(&app(), &config).as_deref(), Some(TENANT));
+    assert_eq!(tenant_of(&named(app()), &config).as_deref(), Some("named.com"));
+    assert_eq!(tenant_of(&user(Some("users.com")), &config).as_deref(), Some("users.com"));
+    assert_eq!(tenant_of(&user(None), &config).as_deref(), Some(TENANT));
+    assert_eq!(tenant_of(&named(user(Some("users.com"))), &config).as_deref(), Some("named.com"));
+}
+
+#[test]
+fn an_external_tenant_is_never_left() {
+    let config = config(&[("AzureAd:Instance", "https://contoso.ciamlogin.com/")]);
+    let mut request = request(of_user(Some("users.com")), "s");
+    request.tenant = "named.com".parse().ok();
+    assert_eq!(tenant_of(&request, &config).as_deref(), Some(TENANT));
+}
+
+#[test]
+fn app_tokens_need_a_directory_of_their_own() {
+    for meta in ["common", "organizations"] {
+        let pairs = [("AzureAd:TenantId", meta)];
+        let error = plan(&request(Flow::App, "r/.default"), &config(&pairs)).unwrap_err();
+        assert!(matches!(&error, AcquireError::Configuration(text) if text.contains("AppHomeTenantId")), "{error}");
+        let home = config(&[("AzureAd:TenantId", meta), ("AzureAd:AppHomeTenantId", "home.com")]);
+        assert_eq!(tenant_of(&request(Flow::App, "r/.default"), &home).as_deref(), Some("home.com"));
+        assert_eq!(tenant_of(&request(of_user(None), "s"), &home).as_deref(), Some(meta));
+    }
+    let mut overridden = request(Flow::App, "r/.default");
+    overridden.tenant = "common".parse().ok();
+    assert!(plan(&overridden, &config(&[])).is_err());
+}
+
+#[test]
+fn scopes_follow_the_flow() {
+    let config = config(&[]);
+    let scopes = |request: &TokenRequest| -> Result<Vec<String>, AcquireError> {
+        Ok(plan(request, &config)?.scopes.iter().map(ToString::to_string).collect())
+    };
+    assert_eq!(scopes(&request(Flow::App, "r/.Default other")).unwrap(), ["r/.Default"]);
+    assert_eq!(scopes(&request(of_user(None), "b a openid profile")).unwrap(), ["b", "a"]);
+    for (flow, text) in [(Flow::App, "User.Read"), (Flow::App, ""), (of_user(None), ""), (of_user(None), "openid")] {
+        assert!(matches!(scopes(&request(flow, text)), Err(AcquireError::Configuration(_))), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_says_so() {
+    let flows = [
+        Flow::Session,
+        Flow::ManagedIdentity { client_id: None },
+        Flow::Agent { agent: "a".to_owned(), assertion: None },
+        Flow::AgentUser { agent: "a".to_owned(), user: AgentUser::Name("u".to_owned()) },
+    ];
+    let mut requests: Vec<_> = flows.into_iter().map(|flow| request(flow, "r/.default")).collect();
+    requests.push(TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") });
+    requests.push(TokenRequest { session_key: Some("k".to_owned()), ..request(of_user(None), "s") });
+    for request in requests {
+        let error = plan(&request, &config(&[])).unwrap_err();
+        assert!(matches!(&error, AcquireError::Invalid(text) if text.ends_with("is not available in this version")));
+    }
+}
+
+const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";

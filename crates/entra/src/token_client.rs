@@ -1,0 +1,202 @@
+//! One token request from beginning to end: endpoint, credential, form, and at most one more try of each kind.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{Client, header::HeaderValue};
+use sidekey_host::{Clock, UnixTime};
+use sidekey_oauth::{TokenReply, grant, merge_claims};
+use url::Url;
+use uuid::Uuid;
+
+use crate::{
+    AcquireError, Config, Flow, TokenRequest, TokenScheme,
+    authority::Endpoints,
+    credential::{Chosen, Credentials, Proof, Purpose},
+    flow::{self, Form, Plan},
+    http::{
+        self,
+        reply::{self, Failure},
+    },
+};
+
+/// Asks the authority of one configuration for tokens. Caches nothing but credentials and endpoints.
+#[derive(Debug)]
+pub(crate) struct TokenClient {
+    config: Arc<Config>,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    endpoints: Endpoints,
+    credentials: Arc<Credentials>,
+    /// The mean pause before the second try.
+    pub(crate) retry_pause: Duration,
+}
+
+/// What stays the same over the tries of one request.
+struct Prepared<'a> {
+    request: &'a TokenRequest,
+    plan: Plan<'a>,
+    /// Without its query, for messages and assertions.
+    endpoint: String,
+    url: Url,
+    claims: Option<String>,
+    correlation_id: Uuid,
+}
+
+impl TokenClient {
+    pub(crate) fn new(config: Arc<Config>, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let metadata_address = config.validation.metadata_address.as_ref();
+        Self {
+            endpoints: Endpoints::new(config.authority.clone(), metadata_address, client.clone()),
+            credentials: Arc::new(Credentials::new(&config.credentials)),
+            config,
+            client,
+            clock,
+            retry_pause: RETRY_PAUSE,
+        }
+    }
+
+    /// Asks for the token of a request, within the configured time.
+    pub(crate) async fn fetch(&self, request: &TokenRequest) -> Result<TokenReply, Failure> {
+        let budget = self.config.acquire_timeout;
+        tokio::time::timeout(budget, self.exchange(request)).await.unwrap_or_else(|_| {
+            let message = format!("`{}` gave no token within {} s", self.config.authority, budget.as_secs());
+            let error = AcquireError::Unavailable { message, throttled: false, retry_after: None, reply: None };
+            Err(Failure { error, retry: false, unhealthy: true })
+        })
+    }
+
+    async fn exchange(&self, request: &TokenRequest) -> Result<TokenReply, Failure> {
+        let prepared = self.prepare(request).await?;
+        let mut chosen = self.choose(&prepared, None).await.map_err(AcquireError::Configuration)?;
+        let (mut tried_again, mut switched) = (false, false);
+        loop {
+            let failure = match self.send(&prepared, &chosen.proof).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            tracing::warn!(correlation_id = %prepared.correlation_id, error = %failure.error, "no token");
+            if failure.retry && !tried_again {
+                tried_again = true;
+                tokio::time::sleep(self.retry_pause.mul_f64(rand::random_range(0.5..1.5))).await;
+            } else if blames_the_credential(&failure) && !switched {
+                switched = true;
+                chosen = self.choose(&prepared, Some(chosen)).await.map_err(|_| failure)?;
+            } else {
+                return Err(failure);
+            }
+        }
+    }
+
+    async fn prepare<'a>(&'a self, request: &'a TokenRequest) -> Result<Prepared<'a>, AcquireError> {
+        let plan = flow::plan(request, &self.config)?;
+        let claims = merge_claims(&self.config.client_capabilities, request.claims.as_deref());
+        let claims = claims.map_err(|error| AcquireError::Configuration(error.to_string()))?;
+        let endpoint = self.endpoints.token_endpoint(plan.tenant, self.clock.now()).await?;
+        let url = self.with_parameters(&endpoint, request)?;
+        let correlation_id = request.correlation_id.unwrap_or_else(Uuid::new_v4);
+        Ok(Prepared { request, plan, endpoint, url, claims, correlation_id })
+    }
+
+    /// The configuration's parameters, and the request's, which win.
+    fn with_parameters(&self, endpoint: &str, request: &TokenRequest) -> Result<Url, AcquireError> {
+        let mut url = Url::parse(endpoint)
+            .map_err(|cause| AcquireError::Configuration(format!("`{endpoint}` is no URL: {cause}")))?;
+        let own = &request.extra_parameters;
+        let general = &self.config.extra_query_parameters;
+        let general = general.iter().filter(|(name, _)| !own.iter().any(|(other, _)| other == name));
+        let mut parameters = general.chain(own).peekable();
+        if parameters.peek().is_some() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        Ok(url)
+    }
+
+    /// A proof; another one if the last was refused. Files and signatures take a thread of their own.
+    async fn choose(&self, prepared: &Prepared<'_>, refused: Option<Chosen>) -> Result<Chosen, String> {
+        let credentials = Arc::clone(&self.credentials);
+        let config = Arc::clone(&self.config);
+        let (audience, now) = (prepared.endpoint.clone(), self.clock.now());
+        let work = move || {
+            let purpose = purpose(&config, &audience, now);
+            match refused {
+                None => credentials.choose(&purpose),
+                Some(refused) => {
+                    credentials.choose_after(&refused, &purpose).ok_or_else(|| "there is no other".to_owned())
+                }
+            }
+        };
+        let chosen = tokio::task::spawn_blocking(work).await;
+        chosen.unwrap_or_else(|_| Err("a client credential could not be read: internal error".to_owned()))
+    }
+
+    async fn send(&self, prepared: &Prepared<'_>, proof: &Proof) -> Result<TokenReply, Failure> {
+        let form = self.form(prepared, proof);
+        let mut request = self
+            .client
+            .post(prepared.url.clone())
+            // Half of the time is left for the second try.
+            .timeout(self.config.acquire_timeout / 2)
+            .header("client-request-id", prepared.correlation_id.to_string())
+            .header("return-client-request-id", "true")
+            .header("x-client-SKU", "sidekey")
+            .header("x-client-Ver", env!("CARGO_PKG_VERSION"))
+            .header("x-ms-lib-capability", "retry-after, h429");
+        if let Some(hint) = routing_hint(prepared.request) {
+            request = request.header("x-anchormailbox", hint);
+        }
+        let answer = http::post_form(request, form.fields(), self.clock.now()).await;
+        reply::judge(answer, &prepared.endpoint, TokenScheme::Bearer, prepared.correlation_id)
+    }
+
+    fn form(&self, prepared: &Prepared<'_>, proof: &Proof) -> Form {
+        let mut form = flow::form(prepared.request, &prepared.plan);
+        form.push("client_id", self.config.client_id.as_str());
+        match proof {
+            Proof::Secret(secret) => form.push_secret("client_secret", secret.clone()),
+            Proof::Assertion(assertion) => {
+                form.push("client_assertion_type", grant::CLIENT_ASSERTION_TYPE);
+                form.push_secret("client_assertion", assertion.clone());
+            }
+        }
+        form.push("claims", prepared.claims.as_deref().unwrap_or_default());
+        form
+    }
+}
+
+impl From<AcquireError> for Failure {
+    /// Something that another try does not change.
+    fn from(error: AcquireError) -> Self {
+        Self { error, retry: false, unhealthy: false }
+    }
+}
+
+fn purpose<'a>(config: &'a Config, audience: &'a str, now: UnixTime) -> Purpose<'a> {
+    Purpose {
+        client_id: &config.client_id,
+        audience,
+        takes_ps256: config.authority.takes_ps256(),
+        send_x5c: config.send_x5c,
+        now,
+    }
+}
+
+/// Entra routes a user's requests by it: `oid:{user}@{tenant}`.
+fn routing_hint(request: &TokenRequest) -> Option<HeaderValue> {
+    let Flow::OnBehalfOf(assertion) = &request.flow else { return None };
+    let (user, tenant) = (assertion.user.as_ref()?, assertion.tenant.as_ref()?);
+    HeaderValue::from_str(&format!("oid:{user}@{tenant}")).ok()
+}
+
+/// Whether Entra refused the credential in a way that another one, or a new assertion, may cure.
+fn blames_the_credential(failure: &Failure) -> bool {
+    let AcquireError::Refused(refusal) = &failure.error else { return false };
+    let reply = &refusal.reply;
+    reply.error == "invalid_client"
+        && CREDENTIAL_CODES.iter().any(|code| {
+            reply.error_codes.contains(code) || reply.error_description.starts_with(&format!("AADSTS{code}:"))
+        })
+}
+
+/// Certificate or assertion unknown, out of its time, revoked, or not trusted.
+const CREDENTIAL_CODES: [u64; 6] = [700_027, 700_024, 7_000_214, 1_000_502, 7_000_274, 7_000_277];
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
