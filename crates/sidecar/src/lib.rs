@@ -1,37 +1,124 @@
 //! The sidecar's HTTP surface: a drop-in for the Microsoft Entra auth sidecar.
+//!
+//! A request passes the [door](door), its path is matched by [`routes`], and one file in `endpoints/` answers it. What the
+//! token routes ask of the engine is worked out by [`resolve`], a function of configuration, query and caller; what can go
+//! wrong on the way is one table in [`error`].
 
+mod caller;
 mod config;
+mod door;
+mod downstream;
+mod endpoints;
+mod error;
+mod events;
+mod flow;
+mod openapi;
+mod options;
+mod query;
+mod reply;
+mod resolve;
+mod routes;
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use sidekey_entra::Entra;
+use sidekey_host::{Shutdown, listen::Peer};
 
 pub use config::Config;
 
-use std::sync::Arc;
-
-use sidekey_entra::Entra;
+use downstream::Budget;
+use error::Failure;
+use routes::Route;
 
 /// Everything the handlers need; built once, replaced whole on a reload.
 #[derive(Debug)]
 pub struct Sidecar {
-    _todo: (),
+    config: Config,
+    entra: Arc<Entra>,
+    client: reqwest::Client,
+    budget: Budget,
+    shutdown: Shutdown,
 }
 
 impl Sidecar {
-    /// Puts the parts together. `downstream` is the client for calls to downstream APIs.
-    pub fn new(
-        _config: Config,
-        _entra: Arc<Entra>,
-        _downstream: reqwest::Client,
-        _shutdown: sidekey_host::Shutdown,
-    ) -> Arc<Self> {
-        todo!()
+    /// Puts the parts together. `downstream` is the client for calls to downstream APIs; `shutdown` ends readiness.
+    pub fn new(config: Config, entra: Arc<Entra>, downstream: reqwest::Client, shutdown: Shutdown) -> Arc<Self> {
+        let budget = Budget::new(config.bounds.buffered);
+        Arc::new(Self { config, entra, client: downstream, budget, shutdown })
     }
 
     /// The routes with the door (callers, hosts, origins) before them.
-    pub fn router(self: &Arc<Self>) -> axum::Router {
-        todo!()
+    pub fn router(self: &Arc<Self>) -> Router {
+        let sidecar = Arc::clone(self);
+        Router::new().fallback_service(tower::service_fn(move |request| {
+            let sidecar = Arc::clone(&sidecar);
+            async move { Ok::<_, Infallible>(sidecar.serve(request).await) }
+        }))
     }
 
     /// The OpenAPI document as it is served and kept in `docs/openapi.json`.
     pub fn openapi() -> String {
-        todo!()
+        openapi::document()
     }
+
+    /// The door, and behind it the routes.
+    async fn serve(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        if routes::is_probe(parts.uri.path()) {
+            return self.route(parts, body).await;
+        }
+        let peer = parts.extensions.get::<Peer>().copied();
+        match self.config.door.admit(peer, &parts.uri, &parts.headers) {
+            Ok(None) => self.route(parts, body).await,
+            Ok(Some(origin)) => {
+                let mut response = match door::preflight(&parts.method, &parts.headers) {
+                    Some(response) => response,
+                    None => self.route(parts, body).await,
+                };
+                door::allow_origin(&mut response, origin);
+                response
+            }
+            Err(away) => {
+                events::turned_away(&away);
+                away.into_response()
+            }
+        }
+    }
+
+    async fn route(&self, parts: Parts, body: Body) -> Response {
+        let path = routes::decode(parts.uri.path());
+        let Some(route) = path.as_deref().and_then(Route::of) else { return reply::empty(StatusCode::NOT_FOUND) };
+        if let Some(allow) = route.refuses(&parts.method) {
+            return method_not_allowed(allow);
+        }
+        match route {
+            Route::AuthorizationHeader(target) => {
+                self.or_failure(target.api, endpoints::authorization_header(self, target, &parts).await)
+            }
+            Route::Validate => self.or_failure("", endpoints::validate(self, &parts.headers).await),
+            Route::DownstreamApi(target) => {
+                // A large future for a slow route: on the heap, so that the fast ones stay small.
+                let call = Box::pin(endpoints::downstream_api(self, target, &parts, body));
+                self.or_failure(target.api, call.await)
+            }
+            Route::Alive => endpoints::alive(),
+            Route::Ready => endpoints::ready(&self.shutdown),
+            Route::Document if self.config.development => {
+                reply::success(Self::openapi().into(), "application/json;charset=utf-8")
+            }
+            Route::Document => reply::empty(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn or_failure(&self, api: &str, result: Result<Response, Failure>) -> Response {
+        result.unwrap_or_else(|failure| failure.into_response(api, self.config.mode))
+    }
+}
+
+fn method_not_allowed(allow: &'static str) -> Response {
+    let mut response = reply::empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
 }

@@ -1,0 +1,108 @@
+//! `DownstreamApis`, `Sidecar`, `AllowedHosts` and the listener keys as checked types. All that a request needs is made
+//! ready here, so that answering from the cache parses nothing.
+
+mod api;
+mod door;
+mod gates;
+mod limits;
+mod listen;
+mod unavailable;
+
+use sidekey_config::Section;
+use sidekey_host::listen::{Endpoint, Limits};
+
+use crate::door::Door;
+
+pub(crate) use api::{Api, Apis};
+pub(crate) use gates::{Gate, Gates};
+pub(crate) use limits::Bounds;
+
+/// The sidecar's own part of the configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `Sidecar:Compatibility`
+    pub(crate) mode: Compatibility,
+    /// Whether the environment is `Development`, where the OpenAPI document is served.
+    pub(crate) development: bool,
+    /// `DownstreamApis`
+    pub(crate) apis: Apis,
+    /// `Sidecar:AllowOverrides`
+    pub(crate) gates: Gates,
+    /// `Sidecar:AllowOutboundRedirects`
+    pub(crate) follow_redirects: bool,
+    /// Who may come in.
+    pub(crate) door: Door,
+    /// `Sidecar:Limits`
+    pub(crate) bounds: Bounds,
+    /// The one scope that `/Validate` asks for in `Upstream`: the text at `AzureAd:Scopes` as it stands.
+    pub(crate) upstream_scope: Option<Box<str>>,
+    endpoints: Vec<Endpoint>,
+}
+
+/// `Sidecar:Compatibility`: where the two differ is in the table of the user documentation, and nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Compatibility {
+    /// Deliberately better.
+    #[default]
+    Strict,
+    /// The answers of Microsoft's sidecar 1.1.x.
+    Upstream,
+}
+
+impl Config {
+    /// Reads the sections below the root; faults are recorded there. `environment` is the environment's name.
+    pub fn read(root: &Section<'_>, environment: &str) -> Self {
+        let sidecar = root.section("Sidecar");
+        sidecar.own();
+        unavailable::check(&sidecar);
+        let mode = compatibility(&sidecar);
+        let development = environment.eq_ignore_ascii_case("Development");
+        let listening = listen::read(root);
+        Self {
+            mode,
+            development,
+            apis: Apis::read(&root.section("DownstreamApis")),
+            gates: Gates::read(&sidecar.section("AllowOverrides")),
+            follow_redirects: sidecar.bool("AllowOutboundRedirects", false),
+            door: door::read(root, &sidecar, &listening.hosts, mode, development),
+            bounds: Bounds::read(&sidecar.section("Limits")),
+            upstream_scope: root.section("AzureAd").text("Scopes").map(Into::into),
+            endpoints: listening.endpoints,
+        }
+    }
+
+    /// Where to listen, by Kestrel's keys and their precedence.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// The listener's limits.
+    pub fn limits(&self) -> Limits {
+        self.bounds.listener
+    }
+}
+
+fn compatibility(sidecar: &Section<'_>) -> Compatibility {
+    let names = [("Strict", Compatibility::Strict), ("Upstream", Compatibility::Upstream)];
+    let mode = sidecar.one_of("Compatibility", Compatibility::Strict, &names);
+    if mode == Compatibility::Upstream {
+        for row in WEAKER {
+            sidecar.warn("Compatibility", format!("`Upstream` weakens security: {row}"));
+        }
+    }
+    mode
+}
+
+/// The rows of the table in which `Upstream` is the weaker one.
+const WEAKER: [&str; 7] = [
+    "agent parameters that break a rule are ignored or downgraded to another identity",
+    "agent parameters on a route whose overrides are off are dropped, and the call is made as the application itself",
+    "an invalid token on an `…Unauthenticated` route is ignored instead of refused",
+    "`AzureAd:Scopes` is enforced by `/Validate` alone, and only as one literal text",
+    "any `Host` is accepted while `AllowedHosts` is not set, which lets web pages reach the sidecar by DNS rebinding",
+    "web pages of other sites may send requests, because `Origin` is ignored",
+    "callers from other machines are let in while the environment is `Development`",
+];
+
+#[cfg(test)]
+mod tests;

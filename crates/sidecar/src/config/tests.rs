@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use sidekey_config::{Configuration, Warning};
+use sidekey_host::listen::{Address, Protocols};
+
+use super::*;
+use crate::{door::Hosts, options::CallOptions};
+
+type Pairs<'p> = &'p [(&'p str, &'p str)];
+
+fn bind(pairs: Pairs<'_>) -> Result<(Config, Vec<Warning>), String> {
+    let configuration = Configuration::from_pairs(pairs.iter().copied());
+    configuration.bind(|root| Config::read(root, "Production")).map_err(|faults| faults.to_string())
+}
+
+fn read(pairs: Pairs<'_>) -> Config {
+    bind(pairs).unwrap().0
+}
+
+/// The one fault's text.
+fn fault(pairs: Pairs<'_>) -> String {
+    bind(pairs).map(|(config, _)| format!("{config:?}")).unwrap_err()
+}
+
+fn warnings(pairs: Pairs<'_>) -> Vec<String> {
+    bind(pairs).unwrap().1.into_iter().map(|warning| format!("{}: {}", warning.key, warning.message)).collect()
+}
+
+fn addresses(pairs: Pairs<'_>) -> Vec<Address> {
+    read(pairs).endpoints().iter().map(|endpoint| endpoint.address.clone()).collect()
+}
+
+#[test]
+fn without_any_key_the_defaults_hold() {
+    let config = read(&[]);
+    assert_eq!(config.mode, Compatibility::Strict);
+    assert!(!config.development && !config.follow_redirects && config.upstream_scope.is_none());
+    let open = [Gate::Header, Gate::HeaderUnauthenticated, Gate::Call, Gate::CallUnauthenticated]
+        .map(|gate| config.gates.is_open(gate));
+    assert_eq!(open, [true, false, true, false]);
+    assert_eq!(addresses(&[]), [Address::Localhost(5000)]);
+    let bounds = config.bounds;
+    assert_eq!((bounds.request_body, bounds.downstream_response, bounds.buffered), (30_000_000, 32 << 20, 64 << 20));
+    assert_eq!(bounds.downstream_timeout, Duration::from_secs(100));
+    assert_eq!((config.limits().max_connections, config.limits().max_header_bytes), (1024, 65_536));
+}
+
+#[test]
+fn a_profile_is_read_whole() {
+    let config = read(&[
+        ("DownstreamApis:Graph:BaseUrl", "https://graph.microsoft.com/v1.0/"),
+        ("DownstreamApis:Graph:RelativePath", "users?$top=5"),
+        ("DownstreamApis:Graph:Scopes", "https://graph.microsoft.com/.default User.Read"),
+        ("DownstreamApis:Graph:HttpMethod", "patch"),
+        ("DownstreamApis:Graph:AcceptHeader", ""),
+        ("DownstreamApis:Graph:ContentType", "text/plain"),
+        ("DownstreamApis:Graph:RequestAppToken", "True"),
+        ("DownstreamApis:Graph:ProtocolScheme", "bearer"),
+        ("DownstreamApis:Graph:ExtraHeaderParameters:OData-Version", "4.0"),
+        ("DownstreamApis:Graph:ExtraHeaderParameters:Host", "evil"),
+        ("DownstreamApis:Graph:ExtraQueryParameters:a b", "c"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:Tenant", "Contoso.com"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ForceRefresh", "true"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:Claims", "{\"access_token\":{}}"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:CorrelationId", "{AAAAAAAA-0000-1111-2222-BBBBBBBBBBBB}"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:FmiPath", "f"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ExtraQueryParameters:dc", "x"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:AuthenticationOptionsName", "Bearer"),
+        ("DownstreamApis:Other:Scopes:0", "User.Read"),
+        ("DownstreamApis:Other:Scopes:1", "Mail.Read"),
+        ("DownstreamApis:Other:AcquireTokenOptions:ManagedIdentity:UserAssignedClientId", ""),
+    ]);
+    let api = config.apis.get("Graph").unwrap();
+    assert_eq!(api.url.as_ref().unwrap().as_str(), "https://graph.microsoft.com/v1.0/users?$top=5&a%20b=c");
+    assert_eq!((api.call.method.as_ref().unwrap().as_str(), &api.call.accept), ("PATCH", &None));
+    assert_eq!(api.call.headers.len(), 1, "the reserved header is left out");
+    let request = api.app_request.as_ref().unwrap();
+    assert_eq!(request.scopes.to_string(), "https://graph.microsoft.com/.default User.Read");
+    assert_eq!(request.tenant.as_ref().unwrap().to_string(), "contoso.com");
+    assert_eq!(request.correlation_id.unwrap().to_string(), "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb");
+    assert_eq!((request.force_refresh, request.fmi_path.as_deref()), (true, Some("f")));
+    assert_eq!(request.extra_parameters, [("dc".to_owned(), "x".to_owned())]);
+    let other = config.apis.get("Other").unwrap();
+    assert_eq!(other.token.scopes.to_string(), "User.Read Mail.Read");
+    assert_eq!(other.token.managed_identity.as_ref().unwrap().client_id, None, "the system's own identity");
+    assert_eq!(other.call, CallOptions::default());
+}
+
+#[test]
+fn names_match_exactly_first_and_then_without_case() {
+    let config = read(&[("DownstreamApis:Graph:Scopes", "a"), ("DownstreamApis:Äpi:Scopes", "b")]);
+    for name in ["Graph", "graph", "GRAPH"] {
+        assert_eq!(config.apis.get(name).map(|api| &*api.name), Some("Graph"), "{name}");
+    }
+    assert_eq!(config.apis.get("äPI").map(|api| &*api.name), Some("Äpi"));
+    assert!(config.apis.get("Graph2").is_none());
+}
+
+#[test]
+fn every_fault_of_a_profile_says_what_to_write() {
+    insta::assert_snapshot!(fault(&[
+        ("DownstreamApis:A:BaseUrl", "http://orders.contoso.com"),
+        ("DownstreamApis:B:BaseUrl", "https://b.example/v1"),
+        ("DownstreamApis:B:RelativePath", "../admin"),
+        ("DownstreamApis:C:Scopes:0", "a\"b"),
+        ("DownstreamApis:C:RequestAppToken", "yes"),
+        ("DownstreamApis:C:HttpMethod", "TRACE"),
+        ("DownstreamApis:C:AcceptHeader", "a\nb"),
+        ("DownstreamApis:C:ExtraHeaderParameters:X", "a\r\nb"),
+        ("DownstreamApis:D:ProtocolScheme", "MTLS_POP"),
+        ("DownstreamApis:D:AcquireTokenOptions:Tenant", "a/b"),
+        ("DownstreamApis:D:AcquireTokenOptions:Claims", "[]"),
+        ("DownstreamApis:D:AcquireTokenOptions:CorrelationId", "7"),
+        ("DownstreamApis:D:AcquireTokenOptions:AuthenticationOptionsName", "Other"),
+        ("DownstreamApis:D:AcquireTokenOptions:PopPrivateKeyPath", "/key.pem"),
+    ]));
+}
+
+#[test]
+fn keys_of_later_versions_are_never_ignored_where_that_would_be_unsafe() {
+    insta::assert_snapshot!(fault(&[
+        ("Sidecar:CallerKeyPath", "/key"),
+        ("Sidecar:RateLimit:RequestsPerSecond", "5"),
+        ("Sidecar:Management:Url", "http://*:9090"),
+        ("Sidecar:ForwardAuth:Enabled", "true"),
+        ("Sidecar:ManagedIdentityEndpoint:Enabled", "true"),
+    ]));
+    let harmless = warnings(&[
+        ("Sidecar:WarmUp:0", "Graph"),
+        ("Sidecar:PopValidation:ValidateM", "false"),
+        ("Sidecar:ForwardAuth:Enabled", "false"),
+        ("Sidecar:AcquireTimeout", "00:00:10"),
+    ]);
+    assert_eq!(harmless.len(), 2, "{harmless:?}");
+}
+
+#[test]
+fn misspelt_keys_are_warned_about() {
+    let found = warnings(&[("Sidecar:AllowedCaller:0", "10.0.0.0/8"), ("DownstreamApis:A:Scope", "x")]);
+    assert!(found.len() == 2 && found.iter().any(|text| text.contains("AllowedCallers")), "{found:?}");
+}
+
+#[test]
+fn upstream_says_what_it_weakens() {
+    let found = warnings(&[("Sidecar:Compatibility", "upstream"), ("AzureAd:Scopes", "a b")]);
+    assert_eq!(found.len(), WEAKER.len(), "{found:?}");
+    let config = read(&[("Sidecar:Compatibility", "Upstream"), ("AzureAd:Scopes", "a b")]);
+    assert_eq!((config.mode, config.upstream_scope.as_deref()), (Compatibility::Upstream, Some("a b")));
+    assert_eq!((config.door.hosts, config.door.origins), (Hosts::Any, None));
+}
+
+#[test]
+fn only_development_in_upstream_lets_everyone_in() {
+    let anyone = |environment: &str, mode: &str| {
+        let configuration = Configuration::from_pairs([("Sidecar:Compatibility", mode)]);
+        configuration.bind(|root| Config::read(root, environment)).unwrap().0.door.anyone
+    };
+    assert!(anyone("development", "Upstream"));
+    assert!(!anyone("Development", "Strict") && !anyone("Production", "Upstream"));
+}
+
+#[test]
+fn the_doors_keys_are_read() {
+    let config = read(&[
+        ("Sidecar:AllowedCallers:0", "10.244.3.4/16"),
+        ("Sidecar:AllowedCallers:1", "192.168.0.7"),
+        ("Sidecar:AllowedUids:0", "1000"),
+        ("Sidecar:AllowedOrigins:0", "https://portal.contoso.com"),
+        ("AllowedHosts", "*.contoso.com"),
+    ]);
+    let nets: Vec<_> = config.door.callers.iter().map(ToString::to_string).collect();
+    assert_eq!((nets, config.door.uids), (vec!["10.244.0.0/16".to_owned(), "192.168.0.7/32".to_owned()], vec![1000]));
+    assert_eq!(config.door.hosts, Hosts::parse("*.contoso.com").unwrap());
+    insta::assert_snapshot!(fault(&[
+        ("Sidecar:AllowedCallers:0", "10.0.0.0/33"),
+        ("Sidecar:AllowedUids:0", "root"),
+        ("Sidecar:AllowedOrigins:0", "portal.contoso.com"),
+        ("Sidecar:Compatibility", "Loose"),
+        ("AllowedHosts", "a b"),
+        ("Sidecar:Limits:MaxConnections", "0"),
+    ]));
+    assert_eq!(warnings(&[("Sidecar:AllowedCallers", "0.0.0.0/0")]).len(), 1);
+}
+
+#[test]
+fn the_listener_keys_win_in_kestrels_order() {
+    let all: Pairs<'_> = &[
+        ("Kestrel:Endpoints:Http:Url", "http://127.0.0.1:5001"),
+        ("Kestrel:Endpoints:H2:Url", "http://sidecar:5002"),
+        ("Kestrel:Endpoints:H2:Protocols", "http2"),
+        ("URLS", "http://*:5003;http://unix:/run/sidekey.sock"),
+        ("HTTP_PORTS", "8080;8081"),
+    ];
+    let config = read(all);
+    assert_eq!(addresses(all), [Address::Any(5002), Address::Ip("127.0.0.1:5001".parse().unwrap())]);
+    assert_eq!(config.endpoints().first().map(|endpoint| endpoint.protocols), Some(Protocols::Http2));
+    assert_eq!(config.door.hosts, Hosts::local(["sidecar", "127.0.0.1"]));
+    assert_eq!(warnings(all).len(), 2, "the losers");
+    assert_eq!(addresses(&all[3..]), [Address::Any(5003), Address::Unix("/run/sidekey.sock".into())]);
+    assert_eq!(addresses(&all[4..]), [Address::Any(8080), Address::Any(8081)]);
+    let preferred = [all, &[("PREFERHOSTINGURLS", "true")]].concat();
+    assert_eq!(addresses(&preferred).first(), Some(&Address::Any(5003)));
+}
+
+#[test]
+fn listeners_with_faults_say_what_to_write() {
+    insta::assert_snapshot!(fault(&[
+        ("Kestrel:Endpoints:A:Protocols", "Http9"),
+        ("Kestrel:Endpoints:B:Url", "localhost:5000"),
+        ("Kestrel:Endpoints:C:Url", "https://localhost:5443"),
+        ("Kestrel:Endpoints:D:Url", "https://localhost:5444"),
+        ("Kestrel:Endpoints:D:Certificate:Path", "/none/tls.pem"),
+        ("Kestrel:Endpoints:D:Certificate:Password", "x"),
+        ("Kestrel:Endpoints:D:ClientCertificateMode", "RequireCertificate"),
+        ("Kestrel:Endpoints:D:SslProtocols:0", "Tls13"),
+    ]));
+    insta::assert_snapshot!(fault(&[("HTTP_PORTS", "80;x")]));
+}

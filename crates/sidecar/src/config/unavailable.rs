@@ -1,0 +1,42 @@
+//! Keys of ours that this version does not offer. One that would make something safer, or without which something would
+//! quietly be missing, stops the start; the others warn.
+
+use sidekey_config::Section;
+
+/// Refuses or warns about what is set and not available, and says which other keys are read elsewhere.
+pub(super) fn check(sidecar: &Section<'_>) {
+    for (name, hint) in REFUSED {
+        if sidecar.section(name).exists() {
+            sidecar.fault(name, "is not available in this version", *hint);
+        }
+    }
+    for (section, hint) in SWITCHES {
+        let child = sidecar.section(section);
+        if child.bool("Enabled", false) {
+            child.fault("Enabled", "is not available in this version", *hint);
+        }
+    }
+    for (name, message) in HARMLESS {
+        if sidecar.section(name).exists() {
+            sidecar.warn(name, *message);
+        }
+    }
+    let names = REFUSED.iter().chain(SWITCHES).chain(HARMLESS).map(|(name, _)| *name);
+    sidecar.reserve(&names.chain(READ_ELSEWHERE).collect::<Vec<_>>());
+}
+
+const REFUSED: &[(&str, &str)] = &[
+    ("CallerKeyPath", "remove it; callers are told apart by their address (`Sidecar:AllowedCallers`)"),
+    ("RateLimit", "remove the section"),
+    ("Management", "remove the section; the probes are on the main listener"),
+];
+
+const SWITCHES: &[(&str, &str)] = &[("ForwardAuth", "write `false`"), ("ManagedIdentityEndpoint", "write `false`")];
+
+const HARMLESS: &[(&str, &str)] = &[
+    ("WarmUp", "is not available in this version: the first call of an API fetches its token"),
+    ("PopValidation", "has no effect in this version: inbound `PoP` tokens are refused"),
+];
+
+/// Keys of this section that the token engine and the program itself read.
+const READ_ELSEWHERE: [&str; 4] = ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "AdditionalCaFile"];

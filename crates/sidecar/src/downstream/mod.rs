@@ -1,0 +1,19 @@
+//! Calls of downstream APIs with a token of ours.
+
+mod body;
+mod budget;
+mod call;
+mod headers;
+mod redirect;
+mod result;
+mod url;
+
+pub(crate) use body::{ReadError, read};
+pub(crate) use budget::{Budget, Share};
+pub(crate) use call::{Call, Outcome, Payload};
+pub(crate) use headers::{HeaderFault, extra_header};
+pub(crate) use result::Reply;
+pub(crate) use url::Base;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! One file per endpoint.
+
+mod authorization_header;
+mod downstream_api;
+mod probes;
+mod validate;
+
+pub(crate) use authorization_header::{AuthorizationHeaderResult, authorization_header};
+pub(crate) use downstream_api::{DownstreamApiResult, downstream_api};
+pub(crate) use probes::{alive, ready};
+pub(crate) use validate::{ValidateAuthorizationHeaderResult, validate};
