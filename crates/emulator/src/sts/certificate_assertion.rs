@@ -94,8 +94,9 @@ fn leads_to(issuer: &[u8], leaf: &CertificateDer<'_>, chain: &[CertificateDer<'_
     verifier.verify_client_cert(leaf, chain.get(1..).unwrap_or_default(), now).is_ok()
 }
 
+/// The certificates that came along. MSAL for Python leaves a PEM's line breaks in them, and Entra takes them so.
 fn sent_chain(header: &Header) -> Result<Vec<CertificateDer<'static>>, Refusal> {
-    let decode = |text: &String| STANDARD.decode(text).map(CertificateDer::from);
+    let decode = |text: &String| STANDARD.decode(text.split_whitespace().collect::<String>()).map(CertificateDer::from);
     let chain: Result<Vec<_>, _> = header.x5c.iter().take(MAX_CHAIN).map(decode).collect();
     chain.map_err(|_| Refusal::malformed_jwt("The header 'x5c' is not a list of base64 certificates."))
 }
@@ -132,3 +133,25 @@ fn hex(thumbprint: &str) -> String {
 
 const ALLOWED: [Algorithm; 2] = [Algorithm::PS256, Algorithm::RS256];
 const MAX_CHAIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sent_certificate_may_have_line_breaks_but_not_be_something_else() {
+        let header = |text: &str| Header {
+            alg: "RS256".to_owned(),
+            kid: None,
+            typ: None,
+            x5t: None,
+            x5t_s256: None,
+            x5c: vec![text.to_owned()],
+            has_nonce: false,
+        };
+        assert_eq!(sent_chain(&header("AQID\nBAUG\r\n")).unwrap()[0].as_ref(), [1, 2, 3, 4, 5, 6]);
+        for bad in ["AQID?", "AQID====", "-----BEGIN CERTIFICATE-----"] {
+            assert!(sent_chain(&header(bad)).is_err(), "{bad}");
+        }
+    }
+}
