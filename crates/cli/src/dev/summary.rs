@@ -96,7 +96,7 @@ fn commands(sidecar: &str, emulator: &str) -> Vec<Command> {
         ),
         command(
             "call it as the app, with a body",
-            format!("curl -s --json '{{\"item\":\"tea\"}}' {sidecar}/DownstreamApiUnauthenticated/orders-app"),
+            format!("X/DownstreamApiUnauthenticated/orders-app"),
         ),
     ]
 }
