@@ -63,11 +63,10 @@ impl Activity {
         }
     }
 
-    /// The handler is done; its response is about to be written.
+    /// The handler is done; its response is about to be written, which tells the time.
     pub(super) fn answered(&self) {
         if !self.is_multiplexed {
             self.phase.store(IDLE, Relaxed);
-            self.note_time();
         }
     }
 

@@ -112,6 +112,8 @@ fn number(port: &str) -> Result<u16, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -162,6 +164,25 @@ mod tests {
             let found = parse_url(text).unwrap_err();
             assert_eq!(found.problem, problem, "{text}");
             assert!(found.to_string().starts_with(&format!("`{text}` has")) || text.contains('@'), "{found}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_a_reason(text in "\\PC{0,30}", like in "(http|https)?(://)?[a-z0-9:.*+\\[\\]/@%é-]{0,20}") {
+            for text in [text, like] {
+                if let Err(error) = parse_url(&text) {
+                    prop_assert!(error.to_string().contains("` "), "{}", error);
+                }
+            }
+        }
+
+        #[test]
+        fn a_literal_address_reads_back(address in any::<SocketAddr>()) {
+            let plain = match address {
+                SocketAddr::V4(address) => address.into(),
+                SocketAddr::V6(address) => SocketAddr::new((*address.ip()).into(), address.port()),
+            };
+            prop_assert_eq!(parse_url(&format!("http://{plain}")), Ok((Address::Ip(plain), false)));
         }
     }
 }
