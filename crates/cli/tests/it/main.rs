@@ -1,0 +1,10 @@
+//! The real binary under bad input: each fault gets a clear answer, nothing leaks into the log, and memory stays bounded.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod bad_configuration;
+mod bad_credentials;
+mod bad_downstream;
+mod bad_requests;
+mod client;
+mod process;

@@ -1,0 +1,126 @@
+//! `sidekey` as a process: started with settings, read line by line, ended with the test.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A running `sidekey` and what it printed.
+pub(crate) struct Process {
+    child: Child,
+    /// Its working directory, removed with it.
+    _folder: TempDir,
+    log: Arc<Mutex<String>>,
+    lines: mpsc::Receiver<String>,
+}
+
+/// Settings of a sidecar: configuration keys as environment variables.
+pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
+
+impl Process {
+    /// Starts a command in a folder of its own, with these settings and nothing else of our environment.
+    pub(crate) fn start(arguments: &[&str], settings: Settings<'_>, folder: TempDir) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sidekey"));
+        command.args(arguments).current_dir(folder.path()).env_clear().envs(settings.iter().copied());
+        command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+        let child = command.spawn().unwrap();
+        drop(command);
+        let (sender, lines) = mpsc::channel();
+        let log = Arc::new(Mutex::new(String::new()));
+        let copy = log.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                copy.lock().unwrap().extend([line.as_str(), "\n"]);
+                // Nobody may be listening any more; the log still wants the line.
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, _folder: folder, log, lines }
+    }
+
+    /// Starts `sidekey serve` on a free port and waits until it listens.
+    pub(crate) fn serve(settings: Settings<'_>) -> (Self, SocketAddr) {
+        let all: Vec<_> = [("ASPNETCORE_URLS", "http://127.0.0.1:0")].iter().chain(settings).copied().collect();
+        let process = Self::start(&["serve"], &all, TempDir::new().unwrap());
+        let url =
+            process.wait_for(|line| line.split_once("Now listening on: http://").map(|(_, url)| url.trim().to_owned()));
+        (process, url.parse().unwrap())
+    }
+
+    /// Starts the emulator with its built-in directory; gives its plain address.
+    pub(crate) fn emulator() -> (Self, String) {
+        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
+        let process = Self::start(&arguments, &[], TempDir::new().unwrap());
+        let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
+        (process, document["http"].as_str().unwrap().to_owned())
+    }
+
+    /// What `wanted` makes of the first line that it likes.
+    pub(crate) fn wait_for<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    if let Some(found) = wanted(&line) {
+                        return found;
+                    }
+                }
+                Err(reason) => panic!("the awaited line did not come ({reason}):\n{}", self.log()),
+            }
+        }
+    }
+
+    /// Waits for the end; gives the exit code and everything that was printed.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                // Its output was closed, which happens when it ends.
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.log()),
+            }
+        }
+        let code = self.child.wait().unwrap().code();
+        (code, self.log())
+    }
+
+    /// Ends it as a service manager does; gives everything that was printed.
+    pub(crate) fn stop(self) -> String {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let (code, log) = self.end();
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+
+    /// What was printed so far.
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The most memory that it ever had resident, in MiB.
+    pub(crate) fn peak_mebibytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way nothing is left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How long a debug build on a busy machine may take for one line.
+const PATIENCE: Duration = Duration::from_secs(30);
