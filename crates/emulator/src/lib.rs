@@ -21,7 +21,7 @@ use crate::{
     directory::Directory,
     http::{Faults, RequestLog, Site},
     keys::{CertificateAuthority, Store, TokenKeys},
-    sts::{ExternalIssuers, Sessions},
+    sts::{ExternalIssuers, Sessions, UsedAssertions},
     time::Jitter,
 };
 
@@ -50,6 +50,7 @@ pub struct Emulator {
     jitter: Jitter,
     issuers: ExternalIssuers,
     sessions: Sessions,
+    used_assertions: UsedAssertions,
     faults: Faults,
     requests: RequestLog,
 }
@@ -76,6 +77,7 @@ impl Emulator {
             jitter: Jitter::seeded(seed),
             issuers: ExternalIssuers::new(options.client),
             sessions: Sessions::default(),
+            used_assertions: UsedAssertions::default(),
             faults: Faults::new(directory.faults.clone()),
             requests: RequestLog::default(),
             directory,

@@ -17,6 +17,9 @@ pub(super) struct DirectoryFile {
     pub(super) apps: Vec<AppFile>,
     #[serde(default)]
     pub(super) lifetimes: LifetimesFile,
+    /// Whether a client assertion works once only. Off, because SDKs rightly send a projected token more than once.
+    #[serde(default)]
+    pub(super) refuse_replayed_assertions: bool,
     /// Replies that go wrong on purpose, from the start.
     #[serde(default)]
     pub(super) faults: Vec<Fault>,

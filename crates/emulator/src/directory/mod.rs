@@ -20,6 +20,8 @@ pub(crate) struct Directory {
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<App>,
     pub(crate) lifetimes: Lifetimes,
+    /// Whether a client assertion works once only.
+    pub(crate) refuse_replayed_assertions: bool,
     pub(crate) faults: Vec<Fault>,
 }
 

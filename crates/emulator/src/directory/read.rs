@@ -35,6 +35,21 @@ fn nearest_name(message: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_reader_panic(yaml in "\\PC*") {
+            let _ = read(&yaml, Path::new("."));
+        }
+
+        #[test]
+        fn no_value_makes_the_checks_panic(id in "\\PC{0,40}", uri in "\\PC{0,40}", version in 0u8..9) {
+            let quoted = |text: &str| serde_json::Value::from(text).to_string();
+            let (id, uri) = (quoted(&id), quoted(&uri));
+            let app = format!("{{clientId: {id}, name: {uri}, tenants: [{id}], identifierUris: [{uri}], redirectUris: [{uri}], tokenVersion: {version}}}");
+            let _ = read(&format!("tenants: []\napps:\n  - {app}\n"), Path::new("."));
+        }
+    }
+
     fn fault(yaml: &str) -> String {
         read(yaml, Path::new(".")).unwrap_err().0
     }

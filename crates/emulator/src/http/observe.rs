@@ -13,6 +13,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use sidekey_host::UnixTime;
 use url::form_urlencoded;
@@ -177,8 +178,13 @@ async fn truncated(response: Response) -> Response {
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     parts.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     let half = body.slice(..body.len() / 2);
-    let broken: [Result<Bytes, io::Error>; 2] = [Ok(half), Err(io::Error::other("a scripted fault"))];
-    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(broken)))
+    let fails = async {
+        // Lets the server send what it has before the connection breaks.
+        tokio::task::yield_now().await;
+        Err::<Bytes, _>(io::Error::other("a scripted fault"))
+    };
+    let broken = stream::once(async { Ok(half) }).chain(stream::once(fails));
+    Response::from_parts(parts, Body::from_stream(broken))
 }
 
 /// Far above any token request: assertions are at most 250 KiB.

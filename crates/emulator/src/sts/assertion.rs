@@ -67,6 +67,11 @@ impl Claims {
         }
     }
 
+    /// When the token stops being good, skew included.
+    pub(crate) fn ends(&self) -> Option<UnixTime> {
+        self.time("exp").ok().flatten().map(|until| UnixTime(until.0.saturating_add(SKEW)))
+    }
+
     /// Checks `nbf` and `exp` with five minutes of skew; `refuse` takes the present and both bounds as texts. `exp` has to be there.
     pub(crate) fn check_time(
         &self,

@@ -92,6 +92,9 @@ pub(crate) async fn authenticate(
             } else {
                 certificate_assertion::check(app, &assertion, &request.assertion_audiences(), request.now)?;
             }
+            if request.emulator.directory.refuse_replayed_assertions {
+                request.emulator.used_assertions.note(assertion.claims(), request.now)?;
+            }
             Ok(Proof::Signature)
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sidekey_host::{UnixTime, client};
@@ -14,13 +14,15 @@ use url::{Host, Url};
 #[derive(Debug)]
 pub(crate) struct ExternalIssuers {
     client: OnceLock<Result<reqwest::Client, String>>,
-    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Fetched>>>>>,
+    known: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Slot>>>>,
 }
 
-#[derive(Debug, Clone)]
-struct Fetched {
-    keys: Arc<IssuerKeys>,
-    at: UnixTime,
+/// What came of the last requests to an issuer.
+#[derive(Debug, Default)]
+struct Slot {
+    fetched: Option<(Arc<IssuerKeys>, UnixTime)>,
+    /// Who waited while a request failed shares its failure, so that a slow issuer is not asked once for each of them.
+    failed: Option<(String, Instant)>,
 }
 
 /// One issuer's keys.
@@ -52,16 +54,24 @@ impl ExternalIssuers {
     pub(crate) async fn keys(&self, issuer: &str, kid: Option<&str>, now: UnixTime) -> Result<Arc<IssuerKeys>, String> {
         let slot =
             Arc::clone(self.known.lock().unwrap_or_else(PoisonError::into_inner).entry(issuer.to_owned()).or_default());
+        let arrived = Instant::now();
         let mut slot = slot.lock().await;
-        if let Some(fetched) = slot.as_ref() {
-            let age = now.since(fetched.at);
-            if age < LIFETIME && (fetched.keys.has(kid) || age < COOL_DOWN) {
-                return Ok(Arc::clone(&fetched.keys));
+        if let Some((keys, at)) = &slot.fetched {
+            let age = now.since(*at);
+            if age < LIFETIME && (keys.has(kid) || age < COOL_DOWN) {
+                return Ok(Arc::clone(keys));
             }
         }
-        let keys = Arc::new(self.fetch(issuer).await?);
-        *slot = Some(Fetched { keys: Arc::clone(&keys), at: now });
-        Ok(keys)
+        if let Some((why, _)) = slot.failed.as_ref().filter(|(_, at)| *at >= arrived) {
+            return Err(why.clone());
+        }
+        match self.fetch(issuer).await {
+            Ok(keys) => Ok(Arc::clone(&slot.fetched.insert((Arc::new(keys), now)).0)),
+            Err(why) => {
+                slot.failed = Some((why.clone(), Instant::now()));
+                Err(why)
+            }
+        }
     }
 
     async fn fetch(&self, issuer: &str) -> Result<IssuerKeys, String> {

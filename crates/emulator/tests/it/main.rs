@@ -1,6 +1,13 @@
 //! The emulator as a client sees it: the real router on a port of its own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
+mod administration;
+mod certificates;
 mod discovery;
+mod federation;
 mod flows;
+mod keys;
+mod refusals;
 mod support;
 mod tokens;
