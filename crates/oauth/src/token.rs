@@ -75,14 +75,20 @@ enum NumberOrText {
 }
 
 fn number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    match NumberOrText::deserialize(deserializer)? {
-        NumberOrText::Number(number) => Ok(number),
-        NumberOrText::Text(text) => text.trim().parse().map_err(serde::de::Error::custom),
-    }
+    NumberOrText::deserialize(deserializer)?.read()
 }
 
 fn optional_number_or_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    number_or_text(deserializer).map(Some)
+    Option::<NumberOrText>::deserialize(deserializer)?.map(NumberOrText::read).transpose()
+}
+
+impl NumberOrText {
+    fn read<E: serde::de::Error>(self) -> Result<u64, E> {
+        match self {
+            Self::Number(number) => Ok(number),
+            Self::Text(text) => text.trim().parse().map_err(E::custom),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -91,7 +97,8 @@ mod tests {
 
     #[test]
     fn lifetimes_may_be_numbers_or_texts() {
-        let body = r#"{"token_type":"Bearer","expires_in":"3599","refresh_in":1800,"access_token":"t"}"#;
+        let body =
+            r#"{"token_type":"Bearer","expires_in":"3599","refresh_in":1800,"ext_expires_in":null,"access_token":"t"}"#;
         let reply: TokenReply = serde_json::from_str(body).unwrap();
         assert_eq!((reply.expires_in, reply.refresh_in, reply.ext_expires_in), (3599, Some(1800), None));
     }

@@ -57,20 +57,29 @@ impl Certificate {
     pub(super) fn assertion(&self, purpose: &Purpose<'_>) -> Result<(Secret, bool), CredentialError> {
         let bundle = self.watched.get(|| self.load())?;
         self.check_validity(&bundle, purpose.now)?;
-        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = signed.get(purpose.audience).filter(|kept| kept.serves(&bundle, purpose.now));
-        if let Some(kept) = kept {
-            return Ok((kept.assertion.clone(), true));
+        if let Some(kept) = self.kept(purpose, &bundle) {
+            return Ok((kept, true));
         }
         let assertion = client_assertion::sign(&bundle, purpose, Uuid::new_v4()).map_err(|error| {
             self.error(format!("the certificate's key cannot sign: {error}"), "use a certificate with an RSA key")
         })?;
+        self.keep(purpose, assertion.clone(), bundle);
+        Ok((assertion, false))
+    }
+
+    fn kept(&self, purpose: &Purpose<'_>, bundle: &Arc<Bundle>) -> Option<Secret> {
+        let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = signed.get(purpose.audience).filter(|kept| kept.serves(bundle, purpose.now))?;
+        Some(kept.assertion.clone())
+    }
+
+    fn keep(&self, purpose: &Purpose<'_>, assertion: Secret, bundle: Arc<Bundle>) {
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         if signed.len() >= MAX_KEPT {
             signed.clear();
         }
         let until = UnixTime(purpose.now.0.saturating_add(client_assertion::LIFETIME_SECONDS / 2));
-        signed.insert(purpose.audience.to_owned(), Signed { assertion: assertion.clone(), until, bundle });
-        Ok((assertion, false))
+        signed.insert(purpose.audience.to_owned(), Signed { assertion, until, bundle });
     }
 
     /// Drops the assertions that were kept.

@@ -88,6 +88,9 @@ fn describe(error: &reqwest::Error) -> NoAnswer {
         text.push_str(": ");
         text.push_str(&last);
     }
+    if last.contains("UnknownIssuer") {
+        text.push_str("; trust its CA with `Sidecar:AdditionalCaFile`");
+    }
     NoAnswer(text)
 }
 

@@ -163,6 +163,25 @@ async fn an_unknown_host_is_asked_about_itself_once() {
 }
 
 #[tokio::test]
+async fn another_providers_metadata_says_where_its_tokens_are() {
+    let server = Server::start().await;
+    let authority = format!("{}/realms/a", server.url);
+    let pairs = [("AzureAd:Instance", ""), ("AzureAd:TenantId", ""), ("AzureAd:Authority", &authority)];
+    let (engine, _) = engine(&server.url, &pairs);
+    let error = engine.acquire(&app()).await.unwrap_err();
+    assert!(matches!(&error, AcquireError::Unavailable { message, .. } if message.contains("status 404")), "{error}");
+    let document =
+        format!(r#"{{"issuer":"{authority}","token_endpoint":"{}/token","jwks_uri":"{authority}"}}"#, server.url);
+    server.serve_at("/realms/a/.well-known/openid-configuration", Reply::json(200, document));
+    for request in [app(), user("u")] {
+        engine.acquire(&request).await.unwrap();
+    }
+    let paths: Vec<_> = server.tokens_asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!(paths, ["/token", "/token"]);
+    assert_eq!(server.others_asked().len(), 2, "once without and once with an answer");
+}
+
+#[tokio::test]
 async fn equal_requests_at_the_same_time_are_one() {
     let bench = Arc::new(Bench::new().await);
     bench.server.hold();

@@ -59,6 +59,8 @@ pub(super) struct Server {
     script: Mutex<VecDeque<Reply>>,
     tokens_asked: Mutex<Vec<Asked>>,
     others_asked: Mutex<Vec<Asked>>,
+    /// What there is besides the token endpoint, by path.
+    documents: Mutex<HashMap<String, Reply>>,
     /// A permit per reply; closed means that nobody waits.
     gate: Semaphore,
     asked: Notify,
@@ -72,6 +74,7 @@ impl Server {
             script: Mutex::default(),
             tokens_asked: Mutex::default(),
             others_asked: Mutex::default(),
+            documents: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             asked: Notify::new(),
         });
@@ -86,6 +89,10 @@ impl Server {
 
     pub(super) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.script.lock().unwrap().extend(replies);
+    }
+
+    pub(super) fn serve_at(&self, path: &str, reply: Reply) {
+        self.documents.lock().unwrap().insert(path.to_owned(), reply);
     }
 
     /// Token requests wait from now on.
@@ -119,7 +126,7 @@ impl Server {
 
     async fn serve(self: Arc<Self>, mut stream: TcpStream) {
         let Some(asked) = read(&mut stream).await else { return };
-        let reply = if asked.target.contains("/oauth2/v2.0/token") {
+        let reply = if asked.target.contains("/token") {
             let number = {
                 let mut all = self.tokens_asked.lock().unwrap();
                 all.push(asked);
@@ -130,8 +137,9 @@ impl Server {
             let scripted = self.script.lock().unwrap().pop_front();
             scripted.unwrap_or_else(|| Reply::token(&format!("token-{number}"), 3600))
         } else {
+            let document = self.documents.lock().unwrap().get(&asked.target).cloned();
             self.others_asked.lock().unwrap().push(asked);
-            Reply::json(404, "{}")
+            document.unwrap_or_else(|| Reply::json(404, "{}"))
         };
         let length = reply.body.len();
         let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\ncontent-length: {length}\r\n", reply.status);
