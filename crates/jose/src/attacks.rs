@@ -92,12 +92,45 @@
 //!
 //! Held by `an_encrypted_token_is_never_taken_for_a_signed_one`.
 //!
+//! What was decrypted is a stranger's text, to be parsed and checked like any other token. One layer is taken off, by whoever
+//! asks for it: tokens nested in tokens end as [`JoseError::Encrypted`](crate::JoseError::Encrypted), and an encrypted text
+//! without a signature is no token at all.
+//!
+//! Held by `what_was_decrypted_proves_nothing_until_its_signature_is_checked`.
+//! Held by `one_layer_of_encryption_is_taken_off_and_no_more`.
+//!
+//! # Answers that decrypt
+//!
+//! A recipient that says whether the padding of a CBC plaintext was right decrypts it for whoever may ask often enough
+//! (Vaudenay 2002). The MAC is checked first, and everything wrong behind the header is one and the same
+//! [`JoseError::Decryption`](crate::JoseError::Decryption).
+//!
+//! Held by `the_padding_of_an_encrypted_token_is_no_oracle`.
+//! Held by `wycheproof_content_encryption_cases_get_their_verdicts`.
+//!
+//! The padding of RSA has oracles too: `RSA1_5` (Bleichenbacher 1998, and many times since) is refused by its name, before
+//! there is a key; for OAEP (Manger 2001) a random key takes the place of one that cannot be unwrapped or has the wrong
+//! length (RFC 7516 §11.5), and the token then fails at its tag as it would have with the right key.
+//!
+//! Held by `rsa1_5_is_refused_by_its_name`.
+//! Held by `what_cannot_be_unwrapped_gives_a_random_key_of_the_right_length`.
+//! Held by `an_encrypted_key_that_cannot_be_read_looks_like_a_wrong_tag`.
+//!
+//! Tags have full length, so that there is nothing shorter to guess.
+//!
+//! Held by `wycheproof_encryption_cases_get_their_verdicts`.
+//!
 //! # Input that costs too much
 //!
-//! The length is looked at before anything is decoded; header, key set and nesting have bounds of their own. The expensive
-//! headers of JWE (`p2c`, `zip`) have no reader here.
+//! The length is looked at before anything is decoded; header, key set and nesting have bounds of their own.
 //!
 //! Held by `huge_and_deep_input_is_refused_early`.
+//!
+//! JWE has headers that make the recipient work: `p2c` counts the rounds of a password hash (CVE-2022-36083),
+//! `zip` blows a small token up (CVE-2024-21319). Neither has a reader here, so a plaintext is always shorter
+//! than its token. What remains, one private key operation, is spent on well-formed tokens only.
+//!
+//! Held by `encrypted_tokens_cannot_be_made_to_explode`.
 //!
 //! # What is left to the caller
 //!

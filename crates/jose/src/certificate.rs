@@ -15,6 +15,13 @@ pub fn thumbprint_sha1(der: &[u8]) -> String {
     base64url::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, der))
 }
 
+/// The SHA-1 thumbprint in hexadecimal, as .NET and Azure write it.
+pub(crate) fn thumbprint_sha1_hex(der: &[u8]) -> String {
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, der);
+    let digits = digest.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 /// The `x5t#S256` of a certificate.
 pub fn thumbprint_sha256(der: &[u8]) -> String {
     base64url::encode(digest(&SHA256, der))

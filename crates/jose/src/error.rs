@@ -34,6 +34,23 @@ pub enum JoseError {
     /// The signature does not match.
     #[error("the signature is invalid")]
     Signature,
+    /// A way of JWE to agree on the content's key (RFC 7518 §4) that is outside of our profile, and why.
+    #[error("the key management algorithm `{name}` is not supported: {reason}")]
+    UnsupportedKeyManagement {
+        /// The name in the header's `alg`, shortened.
+        name: String,
+        /// Why it is left out.
+        reason: &'static str,
+    },
+    /// A content encryption algorithm of JWE (RFC 7518 §5) that is not known here.
+    #[error("the content encryption `{0}` is not supported")]
+    UnsupportedEncryption(String),
+    /// An encrypted token with `zip`: compression tells the length of secrets, and a few bytes of it become gigabytes.
+    #[error("the token is compressed (`zip`), which is not supported: have it encrypted without compression")]
+    Compressed,
+    /// The token could not be decrypted. Deliberately nothing more: each detail would be an answer to whoever tries ciphertexts.
+    #[error("the token could not be decrypted with this key")]
+    Decryption,
     /// The key is unusable; what is wrong with it.
     #[error("the key is unusable: {0}")]
     Key(&'static str),

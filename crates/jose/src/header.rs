@@ -29,13 +29,9 @@ impl Header {
         self.alg.parse()
     }
 
-    /// Reads a header from its base64url text: an object without members twice and without critical extensions.
+    /// Reads a header from its base64url text.
     pub(crate) fn decode(text: &str) -> Result<Self, JoseError> {
-        if text.len() > MAX_HEADER_CHARS {
-            return Err(JoseError::Malformed("the header is longer than 64 KiB"));
-        }
-        let mut members = parse_object(&base64url::decode(text)?)?;
-        refuse_extensions(&members)?;
+        let mut members = decode_members(text)?;
         Ok(Self {
             alg: take_text(&mut members, "alg")?.ok_or(JoseError::Malformed("the header has no `alg`"))?,
             kid: take_text(&mut members, "kid")?,
@@ -46,6 +42,16 @@ impl Header {
             has_nonce: members.contains_key("nonce"),
         })
     }
+}
+
+/// The members of a header, of JWS or JWE: an object without members twice and without critical extensions.
+pub(crate) fn decode_members(text: &str) -> Result<Map<String, Value>, JoseError> {
+    if text.len() > MAX_HEADER_CHARS {
+        return Err(JoseError::Malformed("the header is longer than 64 KiB"));
+    }
+    let members = parse_object(&base64url::decode(text)?)?;
+    refuse_extensions(&members)?;
+    Ok(members)
 }
 
 /// `crit` lists extensions that must be understood (RFC 7515 §4.1.11). We understand none, not even `b64` (RFC 7797), which
@@ -61,13 +67,14 @@ fn refuse_extensions(members: &Map<String, Value>) -> Result<(), JoseError> {
     Ok(())
 }
 
-fn take_text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, JoseError> {
+/// Takes a member that is text, where it is there.
+pub(crate) fn take_text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, JoseError> {
     match members.remove(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => {
-            Err(JoseError::Malformed("one of `alg`, `kid`, `typ`, `x5t` and `x5t#S256` in the header is not text"))
-        }
+        Some(_) => Err(JoseError::Malformed(
+            "one of `alg`, `enc`, `kid`, `typ`, `cty`, `x5t` and `x5t#S256` in the header is not text",
+        )),
     }
 }
 
@@ -86,7 +93,7 @@ fn take_chain(members: &mut Map<String, Value>) -> Result<Vec<String>, JoseError
 }
 
 /// MSAL for Python pads its thumbprints.
-fn without_padding(mut thumbprint: String) -> String {
+pub(crate) fn without_padding(mut thumbprint: String) -> String {
     thumbprint.truncate(thumbprint.trim_end_matches('=').len());
     thumbprint
 }

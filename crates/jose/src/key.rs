@@ -69,6 +69,14 @@ impl VerifyingKey {
         Ok(Self { material: Material::Ec(curve, Arc::new(curve.parse_point(point)?)), only: None })
     }
 
+    /// The RSA key, if it is one.
+    pub(crate) fn rsa(&self) -> Option<&RsaKey> {
+        match &self.material {
+            Material::Rsa(key) => Some(key),
+            Material::Ec(..) => None,
+        }
+    }
+
     fn restricted_to(self, name: &str) -> Result<Self, JoseError> {
         let algorithm =
             name.parse().map_err(|_| JoseError::Key("its `alg` is not a signature algorithm known here"))?;

@@ -1,4 +1,4 @@
-//! JSON Web Signature, Key and Token (RFC 7515, 7517, 7518, 7519, 7638) for tokens that Entra and its clients make.
+//! JSON Web Signature, Encryption, Key and Token (RFC 7515 to 7519, 7638) for tokens that Entra and its clients make.
 //!
 //! Values and rules only: no clock, no I/O, no Entra. What is parsed is [`UnverifiedJws`]; only [`UnverifiedJws::verify`]
 //! makes a [`VerifiedJws`], and only that one shows its claims as facts.
@@ -13,6 +13,7 @@ mod ec;
 mod error;
 mod header;
 mod json;
+pub mod jwe;
 mod jwk;
 mod jws;
 mod key;

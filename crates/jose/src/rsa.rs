@@ -38,6 +38,11 @@ impl RsaKey {
         bits(&self.modulus)
     }
 
+    /// Modulus and exponent, big-endian.
+    pub(crate) fn numbers(&self) -> (&[u8], &[u8]) {
+        (&self.modulus, &self.exponent)
+    }
+
     fn parse(&self, parameters: &'static RsaParameters) -> Option<ParsedPublicKey> {
         RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent }.to_parsed_public_key(parameters).ok()
     }
