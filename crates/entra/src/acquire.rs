@@ -169,7 +169,7 @@ impl Entra {
         }
         let key = key.to_key();
         if self.cooldowns.active(&key, self.clock.now()).is_none() {
-            drop(self.flights.join(&key, || self.work(request, &key)));
+            drop(self.flights.join(&key, || logged(self.work(request, &key))));
         }
     }
 
@@ -263,6 +263,17 @@ impl Entra {
             _ => Err(error),
         }
     }
+}
+
+/// Nobody waits for a background refresh, so nobody else would say that it failed.
+fn logged(work: Work<Fetched>) -> Work<Fetched> {
+    Box::pin(async move {
+        let fetched = work.await;
+        if let Err(error) = &fetched {
+            tracing::warn!(%error, "a token could not be renewed; the one in the cache stays in use");
+        }
+        fetched
+    })
 }
 
 /// A challenge has to be answered by Entra, and so has a caller who insists.

@@ -74,11 +74,13 @@ impl TokenClient {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            tracing::warn!(correlation_id = %prepared.correlation_id, error = %failure.error, "no token");
+            let correlation_id = prepared.correlation_id;
             if failure.retry && !tried_again {
+                tracing::warn!(%correlation_id, error = %failure.error, "no token, trying once more");
                 tried_again = true;
                 tokio::time::sleep(self.retry_pause.mul_f64(rand::random_range(0.5..1.5))).await;
             } else if blames_the_credential(&failure) && !switched {
+                tracing::warn!(%correlation_id, error = %failure.error, "the client credential was refused");
                 switched = true;
                 chosen = self.choose(&prepared, Some(chosen)).await.map_err(|_| failure)?;
             } else {
