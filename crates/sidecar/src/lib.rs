@@ -28,6 +28,7 @@ use sidekey_host::{Shutdown, listen::Peer};
 
 pub use config::Config;
 
+use door::TurnedAway;
 use downstream::Budget;
 use error::Failure;
 use routes::Route;
@@ -66,25 +67,30 @@ impl Sidecar {
     /// The door, and behind it the routes.
     async fn serve(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        if routes::is_probe(parts.uri.path()) {
-            return self.route(parts, body).await;
-        }
-        let peer = parts.extensions.get::<Peer>().copied();
-        match self.config.door.admit(peer, &parts.uri, &parts.headers) {
-            Ok(None) => self.route(parts, body).await,
-            Ok(Some(origin)) => {
-                let mut response = match door::preflight(&parts.method, &parts.headers) {
-                    Some(response) => response,
-                    None => self.route(parts, body).await,
-                };
-                door::allow_origin(&mut response, origin);
-                response
-            }
+        let origin = match self.admit(&parts) {
+            Ok(origin) => origin,
             Err(away) => {
                 events::turned_away(&away);
-                away.into_response()
+                return away.into_response();
             }
+        };
+        let preflight = origin.as_ref().and_then(|_| door::preflight(&parts.method, &parts.headers));
+        let mut response = match preflight {
+            Some(response) => response,
+            None => self.route(parts, body).await,
+        };
+        if let Some(origin) = origin {
+            door::allow_origin(&mut response, origin);
         }
+        response
+    }
+
+    fn admit(&self, parts: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
+        if routes::is_probe(parts.uri.path()) {
+            return Ok(None);
+        }
+        let peer = parts.extensions.get::<Peer>().copied();
+        self.config.door.admit(peer, &parts.uri, &parts.headers)
     }
 
     async fn route(&self, parts: Parts, body: Body) -> Response {

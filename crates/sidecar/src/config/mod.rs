@@ -66,7 +66,7 @@ impl Config {
             follow_redirects: sidecar.bool("AllowOutboundRedirects", false),
             door: door::read(root, &sidecar, &listening.hosts, mode, development),
             bounds: Bounds::read(&sidecar.section("Limits")),
-            upstream_scope: root.section("AzureAd").text("Scopes").map(Into::into),
+            upstream_scope: upstream_scope(&root.section("AzureAd")),
             endpoints: listening.endpoints,
         }
     }
@@ -80,6 +80,12 @@ impl Config {
     pub fn limits(&self) -> Limits {
         self.bounds.listener
     }
+}
+
+/// A list leaves the original's scalar empty, and so asks for nothing.
+fn upstream_scope(azure_ad: &Section<'_>) -> Option<Box<str>> {
+    let text = azure_ad.setting("Scopes")?.value;
+    (!text.trim().is_empty()).then(|| text.into())
 }
 
 fn compatibility(sidecar: &Section<'_>) -> Compatibility {

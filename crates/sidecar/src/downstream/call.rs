@@ -106,9 +106,16 @@ impl Call<'_> {
         if let Some(accept) = self.accept {
             headers.insert(header::ACCEPT, accept.clone());
         }
-        if let Some(payload) = self.payload.as_ref().filter(|_| hop.with_body) {
-            headers.insert(header::CONTENT_TYPE, payload.content_type.clone());
-            *request.body_mut() = Some(payload.bytes.clone().into());
+        match self.payload.as_ref().filter(|_| hop.with_body) {
+            Some(payload) => {
+                headers.insert(header::CONTENT_TYPE, payload.content_type.clone());
+                *request.body_mut() = Some(payload.bytes.clone().into());
+            }
+            // Servers ask for a length (411) with verbs that usually have a body.
+            None if matches!(hop.method, Method::POST | Method::PUT | Method::PATCH) => {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+            }
+            None => {}
         }
         self.client.execute(request).await.map_err(|error| self.unreachable(error))
     }

@@ -18,8 +18,12 @@ pub(crate) async fn authorization_header(
     let caller = caller::judge(entra, &parts.headers, target.protected, config.mode).await?;
     let gate = if target.protected { Gate::Header } else { Gate::HeaderUnauthenticated };
     let assertion = caller.as_ref().map(|token| &token.assertion);
-    let resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
-    let (token, _) = entra.acquire(&resolved.request).await?;
+    let request = resolve(config, gate, target.api, parts.uri.query(), assertion)?.request;
+    let (token, _) = match entra.try_cached(&request) {
+        Some(cached) => cached,
+        // On the heap, so that what is asked for most, a cached token, makes a small future.
+        None => Box::pin(entra.acquire(&request)).await?,
+    };
     Ok(reply::json(body(&token)))
 }
 

@@ -176,7 +176,7 @@ fn not_called(api: &str, fault: &CallFault) -> Answer {
         }
         CallFault::Timeout(limit) => Answer::problem(
             StatusCode::GATEWAY_TIMEOUT,
-            format!("The downstream API '{api}' did not answer within {} seconds.", limit.as_secs_f32()),
+            format!("The downstream API '{api}' did not answer within {} s.", limit.as_secs_f32()),
         ),
         CallFault::TooLarge(limit) => Answer::problem(
             StatusCode::BAD_GATEWAY,
@@ -279,7 +279,7 @@ impl std::fmt::Display for CallFault {
         match self {
             Self::Unreachable(why) => write!(f, "the downstream API cannot be reached: {why}"),
             Self::Timeout(limit) => {
-                write!(f, "no answer within {} seconds (`Sidecar:Limits:DownstreamTimeout`)", limit.as_secs_f32())
+                write!(f, "no answer within {} s (`Sidecar:Limits:DownstreamTimeout`)", limit.as_secs_f32())
             }
             Self::TooLarge(limit) => {
                 write!(f, "the answer has more than {limit} bytes (`Sidecar:Limits:MaxDownstreamResponseBytes`)")

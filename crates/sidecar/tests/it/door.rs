@@ -1,0 +1,123 @@
+//! Who comes in, which paths there are, and what a probe hears.
+
+use http::Method;
+
+use crate::setup::Setup;
+
+#[tokio::test]
+async fn probes_answer_everyone_whatever_they_send() {
+    let setup = Setup::new(&[]).await;
+    let cross = [("host", "evil.example"), ("origin", "https://evil.example")];
+    for path in ["/healthz", "/HealthZ", "/health", "/livez", "/readyz"] {
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let reply = setup.send(method, path, &cross, "").await;
+            assert_eq!(
+                (reply.status, reply.text(), reply.header("content-type")),
+                (200, "Healthy", Some("text/plain"))
+            );
+        }
+    }
+    insta::assert_snapshot!(setup.get("/healthz").await.whole());
+}
+
+#[tokio::test]
+async fn readiness_ends_with_the_shutdown() {
+    let setup = Setup::new(&[]).await;
+    setup.shutdown.trigger();
+    let ready = setup.get("/readyz").await;
+    assert_eq!((ready.status, ready.text()), (503, "Unhealthy"));
+    assert_eq!(setup.get("/healthz").await.status, 200, "the process lives until it ends");
+}
+
+#[tokio::test]
+async fn names_and_origins_that_are_not_ours_are_turned_away() {
+    let setup = Setup::new(&[]).await;
+    for path in ["/Validate", "/nowhere", "/healthz/"] {
+        let reply = setup.send(Method::GET, path, &[("host", "evil.example")], "").await;
+        assert_eq!((reply.status, reply.header("content-type")), (400, Some("text/html")), "{path}");
+        let reply = setup.send(Method::GET, path, &[("origin", "https://evil.example")], "").await;
+        assert_eq!((reply.status, reply.body.len(), reply.header("www-authenticate")), (403, 0, None), "{path}");
+    }
+    let own = setup.url.clone();
+    assert_eq!(setup.send(Method::GET, "/Validate", &[("origin", &own)], "").await.status, 401);
+}
+
+#[tokio::test]
+async fn upstream_asks_for_neither_name_nor_origin() {
+    let setup = Setup::new(&[("Sidecar:Compatibility", "Upstream")]).await;
+    let headers = [("host", "evil.example"), ("origin", "https://evil.example")];
+    assert_eq!(setup.send(Method::GET, "/Validate", &headers, "").await.status, 401);
+    let listed = Setup::new(&[("Sidecar:Compatibility", "Upstream"), ("AllowedHosts", "a.example")]).await;
+    assert_eq!(listed.send(Method::GET, "/Validate", &headers, "").await.status, 400);
+    assert_eq!(listed.send(Method::GET, "/Validate", &[("host", "A.example:99")], "").await.status, 401);
+}
+
+#[tokio::test]
+async fn listed_origins_may_read_replies() {
+    let setup = Setup::new(&[("Sidecar:AllowedOrigins:0", "https://portal.contoso.com")]).await;
+    let origin = ("origin", "https://portal.contoso.com");
+    let reply = setup.send(Method::GET, "/AuthorizationHeaderUnauthenticated/App", &[origin], "").await;
+    assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, Some("https://portal.contoso.com")));
+    assert_eq!(reply.header("vary"), Some("Origin"));
+    let ask = [origin, ("access-control-request-method", "PUT")];
+    let preflight = setup.send(Method::OPTIONS, "/DownstreamApi/App", &ask, "").await;
+    assert_eq!(
+        (preflight.status, preflight.header("access-control-allow-origin")),
+        (204, Some("https://portal.contoso.com"))
+    );
+}
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods_have_empty_replies() {
+    let setup = Setup::new(&[]).await;
+    for path in ["/", "/AuthorizationHeader", "/AuthorizationHeader/", "/DownstreamApi/a/b", "/openapi/v1.json"] {
+        let reply = setup.get(path).await;
+        assert_eq!((reply.status, reply.body.len(), reply.header("cache-control")), (404, 0, None), "{path}");
+    }
+    let table = [
+        (Method::POST, "/Validate", "GET"),
+        (Method::HEAD, "/validate/", "GET"),
+        (Method::POST, "/AuthorizationHeader/App", "GET"),
+        (Method::OPTIONS, "/DownstreamApi/App", "GET, POST, PUT, PATCH, DELETE"),
+    ];
+    for (method, path, allow) in table {
+        let reply = setup.send(method, path, &[], "").await;
+        assert_eq!((reply.status, reply.body.len(), reply.header("allow")), (405, 0, Some(allow)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_served_in_development() {
+    let setup = Setup::in_environment("Development", &[]).await;
+    let reply = setup.get("/OpenAPI/v1.json").await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json;charset=utf-8")));
+    assert_eq!(reply.header("cache-control"), Some("no-cache, no-store, must-revalidate"));
+    assert_eq!(reply.text(), sidekey_sidecar::Sidecar::openapi());
+}
+
+#[tokio::test]
+async fn users_of_the_unix_socket_are_judged_by_their_id() {
+    let request = "GET /Validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let own = Setup::new(&[]).await;
+    assert_eq!(own.by_unix_socket(request).await, "HTTP/1.1 401 Unauthorized");
+    let other = Setup::new(&[("Sidecar:AllowedUids:0", "4000000000")]).await;
+    assert_eq!(other.by_unix_socket(request).await, "HTTP/1.1 403 Forbidden");
+    assert_eq!(other.by_unix_socket(&request.replace("Validate", "healthz")).await, "HTTP/1.1 200 OK");
+    assert_eq!(other.get("/Validate").await.status, 401, "TCP from this host is another door");
+}
+
+#[tokio::test]
+async fn every_host_that_a_request_names_is_judged() {
+    let setup = Setup::new(&[]).await;
+    let table = [
+        ("GET /Validate HTTP/1.0\r\n\r\n", "401"),
+        ("GET http://localhost/Validate HTTP/1.0\r\nHost: localhost\r\n\r\n", "401"),
+        ("GET http://evil.example/Validate HTTP/1.0\r\nHost: localhost\r\n\r\n", "400"),
+        ("GET /Validate HTTP/1.0\r\nHost: localhost\r\nHost: evil.example\r\n\r\n", "400"),
+        ("GET /Validate HTTP/1.0\r\nHost: evil.example\r\nX-Forwarded-Host: localhost\r\n\r\n", "400"),
+    ];
+    for (request, expected) in table {
+        let line = setup.by_unix_socket(request).await;
+        assert_eq!(line.split(' ').nth(1), Some(expected), "{request}: {line}");
+    }
+}

@@ -1,0 +1,14 @@
+//! The sidecar over real connections: a listener on a free port, a scripted authority that signs real tokens, a scripted
+//! downstream API.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests are tests too")]
+
+mod api;
+mod authority;
+mod door;
+mod downstream;
+mod failures;
+mod header;
+mod logs;
+mod setup;
+mod validate;
