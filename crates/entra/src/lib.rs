@@ -9,6 +9,7 @@ mod cache;
 pub mod config;
 mod cooldown;
 mod credential;
+mod environment;
 mod error;
 mod flight;
 mod flow;
@@ -20,6 +21,7 @@ pub mod validate;
 
 pub use acquire::Entra;
 pub use config::Config;
+pub use environment::Environment;
 pub use error::{AcquireError, EntraRefusal};
 pub use metadata::Metadata;
 pub use request::{AccessToken, AgentUser, CacheOutcome, Flow, TokenRequest, TokenScheme, UserAssertion};

@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, header::HeaderValue};
-use sidekey_host::{Clock, UnixTime};
+use sidekey_host::Clock;
 use sidekey_oauth::{TokenReply, grant, merge_claims};
+use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
 use crate::{
     AcquireError, Config, Flow, TokenRequest, TokenScheme,
     authority::Endpoints,
-    credential::{Chosen, Credentials, Proof, Purpose},
+    credential::{Chosen, Credentials, Proof, Purpose, Surroundings},
     flow::{self, Form, Plan},
     http::{
         self,
@@ -26,7 +27,7 @@ pub(crate) struct TokenClient {
     client: Client,
     clock: Arc<dyn Clock>,
     endpoints: Endpoints,
-    credentials: Arc<Credentials>,
+    credentials: Credentials,
     /// The mean pause before the second try.
     pub(crate) retry_pause: Duration,
 }
@@ -40,14 +41,18 @@ struct Prepared<'a> {
     url: Url,
     claims: Option<String>,
     correlation_id: Uuid,
+    /// When it has to be over.
+    deadline: Instant,
 }
 
 impl TokenClient {
     pub(crate) fn new(config: Arc<Config>, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let environment = config.environment.clone();
+        let surroundings = Surroundings { http: client.clone(), clock: Arc::clone(&clock), environment };
         let metadata_address = config.validation.metadata_address.as_ref();
         Self {
             endpoints: Endpoints::new(config.authority.clone(), metadata_address, client.clone()),
-            credentials: Arc::new(Credentials::new(&config.credentials)),
+            credentials: Credentials::new(&config.credentials, &surroundings),
             config,
             client,
             clock,
@@ -90,13 +95,14 @@ impl TokenClient {
     }
 
     async fn prepare<'a>(&'a self, request: &'a TokenRequest) -> Result<Prepared<'a>, AcquireError> {
+        let deadline = Instant::now() + self.config.acquire_timeout;
         let plan = flow::plan(request, &self.config)?;
         let claims = merge_claims(&self.config.client_capabilities, request.claims.as_deref());
         let claims = claims.map_err(|error| AcquireError::Configuration(error.to_string()))?;
         let endpoint = self.endpoints.token_endpoint(plan.tenant, self.clock.now()).await?;
         let url = self.with_parameters(&endpoint, request)?;
         let correlation_id = request.correlation_id.unwrap_or_else(Uuid::new_v4);
-        Ok(Prepared { request, plan, endpoint, url, claims, correlation_id })
+        Ok(Prepared { request, plan, endpoint, url, claims, correlation_id, deadline })
     }
 
     /// The configuration's parameters, and the request's, which win.
@@ -113,22 +119,31 @@ impl TokenClient {
         Ok(url)
     }
 
-    /// A proof; another one if the last was refused. Files and signatures take a thread of their own.
+    /// A proof; another one if the last was refused.
     async fn choose(&self, prepared: &Prepared<'_>, refused: Option<Chosen>) -> Result<Chosen, String> {
-        let credentials = Arc::clone(&self.credentials);
-        let config = Arc::clone(&self.config);
-        let (audience, now) = (prepared.endpoint.clone(), self.clock.now());
-        let work = move || {
-            let purpose = purpose(&config, &audience, now);
-            match refused {
-                None => credentials.choose(&purpose),
-                Some(refused) => {
-                    credentials.choose_after(&refused, &purpose).ok_or_else(|| "there is no other".to_owned())
-                }
+        let purpose = self.purpose(prepared);
+        match refused {
+            None => self.credentials.choose(&purpose).await,
+            Some(refused) => {
+                let other = self.credentials.choose_after(&refused, &purpose).await;
+                other.ok_or_else(|| "there is no other".to_owned())
             }
-        };
-        let chosen = tokio::task::spawn_blocking(work).await;
-        chosen.unwrap_or_else(|_| Err("a client credential could not be read: internal error".to_owned()))
+        }
+    }
+
+    fn purpose(&self, prepared: &Prepared<'_>) -> Purpose {
+        Purpose {
+            client_id: self.config.client_id.clone(),
+            audience: prepared.endpoint.clone(),
+            tenant: prepared.plan.tenant.cloned(),
+            takes_ps256: self.config.authority.takes_ps256(),
+            send_x5c: self.config.send_x5c,
+            fmi_path: prepared.request.fmi_path.clone(),
+            claims: prepared.request.claims.clone(),
+            correlation_id: prepared.correlation_id,
+            now: self.clock.now(),
+            deadline: prepared.deadline,
+        }
     }
 
     async fn send(&self, prepared: &Prepared<'_>, proof: &Proof) -> Result<TokenReply, Failure> {
@@ -169,16 +184,6 @@ impl From<AcquireError> for Failure {
     /// Something that another try does not change.
     fn from(error: AcquireError) -> Self {
         Self { error, retry: false, unhealthy: false }
-    }
-}
-
-fn purpose<'a>(config: &'a Config, audience: &'a str, now: UnixTime) -> Purpose<'a> {
-    Purpose {
-        client_id: &config.client_id,
-        audience,
-        takes_ps256: config.authority.takes_ps256(),
-        send_x5c: config.send_x5c,
-        now,
     }
 }
 

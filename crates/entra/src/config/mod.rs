@@ -16,7 +16,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
-use crate::authority::Authority;
+use crate::{Environment, authority::Authority};
 
 /// What the engine needs to know. Read once with all faults collected; replaced whole on a reload.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Config {
     pub validation: ValidationConfig,
     /// Bounds of the token cache.
     pub cache: CacheConfig,
+    /// The variables that credential sources and managed identities go by.
+    pub environment: Environment,
 }
 
 /// One client credential and the key that it was configured under, for logs and errors.
@@ -154,6 +156,7 @@ impl Config {
             acquire_timeout: sidecar.duration("AcquireTimeout", ACQUIRE_TIMEOUT, ACQUIRE_TIMEOUT_BOUNDS),
             validation: validation::read(&azure_ad, &sidecar),
             cache: cache(&root.section("TokenCache")),
+            environment: Environment::read(root),
         }
     }
 }

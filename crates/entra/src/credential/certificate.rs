@@ -11,7 +11,7 @@ use sidekey_oauth::Secret;
 use uuid::Uuid;
 
 use super::{
-    CredentialError, Purpose,
+    CredentialError, Made, Proof, Purpose,
     bundle::Bundle,
     client_assertion,
     file::{self, Watched},
@@ -53,33 +53,41 @@ impl Certificate {
         self.watched.get(|| self.load()).map(drop)
     }
 
-    /// A signed assertion, and whether it was used before.
-    pub(super) fn assertion(&self, purpose: &Purpose<'_>) -> Result<(Secret, bool), CredentialError> {
+    /// A signed assertion: a new one, or one that still serves.
+    pub(super) fn assertion(&self, purpose: &Purpose) -> Result<Made, CredentialError> {
         let bundle = self.watched.get(|| self.load())?;
         self.check_validity(&bundle, purpose.now)?;
         if let Some(kept) = self.kept(purpose, &bundle) {
-            return Ok((kept, true));
+            return Ok(Made { proof: Proof::Assertion(kept), reused: true });
         }
         let assertion = client_assertion::sign(&bundle, purpose, Uuid::new_v4()).map_err(|error| {
             self.error(format!("the certificate's key cannot sign: {error}"), "use a certificate with an RSA key")
         })?;
         self.keep(purpose, assertion.clone(), bundle);
-        Ok((assertion, false))
+        Ok(Made::new(Proof::Assertion(assertion)))
     }
 
-    fn kept(&self, purpose: &Purpose<'_>, bundle: &Arc<Bundle>) -> Option<Secret> {
+    fn kept(&self, purpose: &Purpose, bundle: &Arc<Bundle>) -> Option<Secret> {
         let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = signed.get(purpose.audience).filter(|kept| kept.serves(bundle, purpose.now))?;
+        let kept = signed.get(&purpose.audience).filter(|kept| kept.serves(bundle, purpose.now))?;
         Some(kept.assertion.clone())
     }
 
-    fn keep(&self, purpose: &Purpose<'_>, assertion: Secret, bundle: Arc<Bundle>) {
+    fn keep(&self, purpose: &Purpose, assertion: Secret, bundle: Arc<Bundle>) {
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
         if signed.len() >= MAX_KEPT {
             signed.clear();
         }
         let until = UnixTime(purpose.now.0.saturating_add(client_assertion::LIFETIME_SECONDS / 2));
-        signed.insert(purpose.audience.to_owned(), Signed { assertion, until, bundle });
+        signed.insert(purpose.audience.clone(), Signed { assertion, until, bundle });
+    }
+
+    /// The `SourceType` that this came from.
+    pub(super) fn source_type(&self) -> &'static str {
+        match self.location {
+            CertificateLocation::Path(_) => "Path",
+            CertificateLocation::Base64(_) => "Base64Encoded",
+        }
     }
 
     /// Drops the assertions that were kept.

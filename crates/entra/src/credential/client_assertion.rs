@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Purpose, bundle::Bundle};
 
 /// Signs a new assertion that lives for [`LIFETIME_SECONDS`].
-pub(super) fn sign(bundle: &Bundle, purpose: &Purpose<'_>, id: Uuid) -> Result<Secret, JoseError> {
+pub(super) fn sign(bundle: &Bundle, purpose: &Purpose, id: Uuid) -> Result<Secret, JoseError> {
     let (header, algorithm) = header(bundle, purpose);
     let client = purpose.client_id.as_str();
     let now = purpose.now.0;
@@ -27,7 +27,7 @@ pub(super) fn sign(bundle: &Bundle, purpose: &Purpose<'_>, id: Uuid) -> Result<S
 }
 
 /// Entra knows PS256 and the SHA-256 thumbprint; AD FS and others only what came before.
-fn header(bundle: &Bundle, purpose: &Purpose<'_>) -> (Map<String, Value>, Algorithm) {
+fn header(bundle: &Bundle, purpose: &Purpose) -> (Map<String, Value>, Algorithm) {
     let mut header = Map::new();
     header.insert("typ".to_owned(), "JWT".into());
     let leaf = bundle.leaf();

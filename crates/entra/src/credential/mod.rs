@@ -1,25 +1,35 @@
 //! Client credentials: how the client proves to Entra who it is.
 //!
 //! The list's order is the order of preference: the first that loads is used. One that Entra refused for reasons of its own
-//! (a revoked certificate, an assertion that is not trusted) steps back behind the others for a while. A new source is one
-//! file here and a line in [`Source`].
+//! (a revoked certificate, an assertion that is not trusted) steps back behind the others for a while. A source that hangs is
+//! given up in time for the next one. A new source is one file here and a line in each list of [`Source`].
 
 mod assertion_file;
 mod bundle;
 mod certificate;
 mod client_assertion;
 mod file;
+#[cfg_attr(not(test), expect(dead_code, reason = "the first source that asks someone else uses it"))]
+mod kept;
 mod secret;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
 
-use sidekey_host::UnixTime;
-use sidekey_oauth::{ClientId, Secret};
+use sidekey_host::{Clock, UnixTime};
+use sidekey_oauth::{ClientId, Secret, TenantId};
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use self::{assertion_file::AssertionFile, certificate::Certificate, secret::ClientSecret};
-use crate::config::{CredentialConfig, CredentialSource};
+use crate::{
+    Environment,
+    config::{CredentialConfig, CredentialSource},
+};
 
-/// The client's credentials in their order. Reading and signing block the thread: use them off the runtime's own.
+/// The client's credentials in their order.
 #[derive(Debug)]
 pub(crate) struct Credentials {
     list: Vec<Credential>,
@@ -37,21 +47,41 @@ struct Credential {
 
 #[derive(Debug)]
 enum Source {
-    Secret(ClientSecret),
-    Certificate(Box<Certificate>),
-    AssertionFile(AssertionFile),
+    Secret(Arc<ClientSecret>),
+    Certificate(Arc<Certificate>),
+    AssertionFile(Arc<AssertionFile>),
 }
 
-/// What a proof is made for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Purpose<'a> {
-    pub(crate) client_id: &'a ClientId,
+/// What a source may use of the world around it.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "sources that ask someone else need the rest")]
+pub(crate) struct Surroundings {
+    /// Does not follow redirects.
+    pub(crate) http: reqwest::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) environment: Environment,
+}
+
+/// What a proof is made for: the token request that it goes into.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "sources that ask someone else need the rest")]
+pub(crate) struct Purpose {
+    pub(crate) client_id: ClientId,
     /// The token endpoint that is really asked.
-    pub(crate) audience: &'a str,
+    pub(crate) audience: String,
+    /// The tenant that is asked; `None` where the authority has none.
+    pub(crate) tenant: Option<TenantId>,
     /// Whether the authority knows PS256 and SHA-256 thumbprints.
     pub(crate) takes_ps256: bool,
     pub(crate) send_x5c: bool,
+    /// Of the request, for sources that have to ask for the same.
+    pub(crate) fmi_path: Option<String>,
+    /// A claims challenge that the request answers (JSON text).
+    pub(crate) claims: Option<String>,
+    pub(crate) correlation_id: Uuid,
     pub(crate) now: UnixTime,
+    /// When the acquisition as a whole has to be over. A source gets a part of what is left.
+    pub(crate) deadline: Instant,
 }
 
 /// What goes into the token request.
@@ -61,6 +91,21 @@ pub(crate) enum Proof {
     Secret(Secret),
     /// `client_assertion`, signed by us or by someone else.
     Assertion(Secret),
+}
+
+/// What a source gave.
+#[derive(Debug)]
+struct Made {
+    proof: Proof,
+    /// Whether it was used before.
+    reused: bool,
+}
+
+impl Made {
+    /// A proof that was made, or read, just now.
+    fn new(proof: Proof) -> Self {
+        Self { proof, reused: false }
+    }
 }
 
 /// A proof and whose it is.
@@ -89,33 +134,44 @@ impl CredentialError {
     fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { field, problem: problem.into(), hint: hint.into(), missing: false }
     }
+
+    /// A source did not answer within its part of the time.
+    fn too_slow(source: &str) -> Self {
+        let hint = "check that what it asks can be reached, or raise `Sidecar:AcquireTimeout`";
+        Self::new("SourceType", format!("`{source}` gave nothing in time"), hint)
+    }
+
+    /// A source's task died.
+    fn internal(source: &str) -> Self {
+        Self::new("SourceType", format!("`{source}` ended with an internal error"), "please report this")
+    }
 }
 
 impl Credentials {
-    /// Reads nothing yet.
-    pub(crate) fn new(configured: &[CredentialConfig]) -> Self {
+    /// Reads and asks nothing yet.
+    pub(crate) fn new(configured: &[CredentialConfig], surroundings: &Surroundings) -> Self {
         let credential = |config: &CredentialConfig| Credential {
             key: config.key.clone(),
-            source: Source::of(&config.source),
+            source: Source::of(&config.source, surroundings),
             steps_back_until: AtomicU64::new(0),
         };
         Self { list: configured.iter().map(credential).collect(), last: AtomicUsize::new(usize::MAX) }
     }
 
     /// A proof from the first credential that has one.
-    pub(crate) fn choose(&self, purpose: &Purpose<'_>) -> Result<Chosen, String> {
-        self.first_that_loads(self.in_order(purpose.now), purpose)
+    pub(crate) async fn choose(&self, purpose: &Purpose) -> Result<Chosen, String> {
+        self.first_that_loads(self.in_order(purpose.now), purpose).await
     }
 
     /// Another proof after Entra refused one: from the next credential, or from the same one if the refused proof was not
     /// made for this request. `None` if there is no other.
-    pub(crate) fn choose_after(&self, refused: &Chosen, purpose: &Purpose<'_>) -> Option<Chosen> {
+    pub(crate) async fn choose_after(&self, refused: &Chosen, purpose: &Purpose) -> Option<Chosen> {
         let credential = self.list.get(refused.index)?;
         credential.source.forget();
         credential.steps_back_until.store(purpose.now.0.saturating_add(STEP_BACK_SECONDS), Ordering::Relaxed);
         let mut others = self.in_order(purpose.now);
         others.retain(|index| *index != refused.index || refused.reused);
-        self.first_that_loads(others, purpose).ok()
+        self.first_that_loads(others, purpose).await.ok()
     }
 
     fn in_order(&self, now: UnixTime) -> Vec<usize> {
@@ -124,12 +180,13 @@ impl Credentials {
         order
     }
 
-    fn first_that_loads(&self, order: Vec<usize>, purpose: &Purpose<'_>) -> Result<Chosen, String> {
+    async fn first_that_loads(&self, order: Vec<usize>, purpose: &Purpose) -> Result<Chosen, String> {
         let mut problems = Vec::new();
+        let mut left = order.len();
         for index in order {
             let Some(credential) = self.list.get(index) else { continue };
-            match credential.source.prove(purpose) {
-                Ok((proof, reused)) => {
+            match credential.source.proof_in_time(&purpose.sharing_with(left)).await {
+                Ok(Made { proof, reused }) => {
                     self.log_choice(index, &credential.key);
                     return Ok(Chosen { index, proof, reused });
                 }
@@ -138,6 +195,7 @@ impl Credentials {
                     problems.push(format!("`{}`: {error}", credential.key));
                 }
             }
+            left -= 1;
         }
         Err(none_usable(&problems))
     }
@@ -155,27 +213,66 @@ impl Credential {
     }
 }
 
+impl Purpose {
+    /// The same with the deadline of one of so many sources that may have to be tried, and of the token request after them:
+    /// each gets an equal part of the time that is left.
+    fn sharing_with(&self, sources: usize) -> Self {
+        let parts = u32::try_from(sources).unwrap_or(u32::MAX).saturating_add(1);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Self { deadline: Instant::now() + left / parts, ..self.clone() }
+    }
+}
+
 impl Source {
-    fn of(source: &CredentialSource) -> Self {
+    fn of(source: &CredentialSource, _surroundings: &Surroundings) -> Self {
         match source {
-            CredentialSource::Secret(text) => Self::Secret(ClientSecret::new(text.clone())),
+            CredentialSource::Secret(text) => Self::Secret(Arc::new(ClientSecret::new(text.clone()))),
             CredentialSource::Certificate { location, key_path, password } => {
                 let certificate = Certificate::new(location.clone(), key_path.clone(), password.clone());
-                Self::Certificate(Box::new(certificate))
+                Self::Certificate(Arc::new(certificate))
             }
-            CredentialSource::AssertionFile(path) => Self::AssertionFile(AssertionFile::new(path.clone())),
+            CredentialSource::AssertionFile(path) => Self::AssertionFile(Arc::new(AssertionFile::new(path.clone()))),
         }
     }
 
-    /// The proof, and whether it was used before.
-    fn prove(&self, purpose: &Purpose<'_>) -> Result<(Proof, bool), CredentialError> {
+    /// The `SourceType`, for messages.
+    fn name(&self) -> &'static str {
         match self {
-            Self::Secret(secret) => Ok((Proof::Secret(secret.read()?), false)),
-            Self::Certificate(certificate) => {
-                certificate.assertion(purpose).map(|(assertion, reused)| (Proof::Assertion(assertion), reused))
-            }
-            Self::AssertionFile(file) => Ok((Proof::Assertion(file.read()?), false)),
+            Self::Secret(_) => "ClientSecret",
+            Self::Certificate(certificate) => certificate.source_type(),
+            Self::AssertionFile(_) => "SignedAssertionFilePath",
         }
+    }
+
+    async fn proof_in_time(&self, purpose: &Purpose) -> Result<Made, CredentialError> {
+        let proof = tokio::time::timeout_at(purpose.deadline, self.proof(purpose)).await;
+        proof.unwrap_or_else(|_| Err(CredentialError::too_slow(self.name())))
+    }
+
+    async fn proof(&self, purpose: &Purpose) -> Result<Made, CredentialError> {
+        match self {
+            Self::Secret(secret) => {
+                let secret = Arc::clone(secret);
+                self.blocking(move || secret.read().map(Proof::Secret).map(Made::new)).await
+            }
+            Self::Certificate(certificate) => {
+                let (certificate, purpose) = (Arc::clone(certificate), purpose.clone());
+                self.blocking(move || certificate.assertion(&purpose)).await
+            }
+            Self::AssertionFile(file) => {
+                let file = Arc::clone(file);
+                self.blocking(move || file.read().map(Proof::Assertion).map(Made::new)).await
+            }
+        }
+    }
+
+    /// Files and signatures take a thread of their own.
+    async fn blocking(
+        &self,
+        work: impl FnOnce() -> Result<Made, CredentialError> + Send + 'static,
+    ) -> Result<Made, CredentialError> {
+        let made = tokio::task::spawn_blocking(work).await;
+        made.unwrap_or_else(|_| Err(CredentialError::internal(self.name())))
     }
 
     /// Drops what was kept for later use.
@@ -186,12 +283,15 @@ impl Source {
     }
 }
 
-/// Whether a configured credential can be loaded now, for the check at start.
+/// Whether a configured credential can be loaded now, for the check at start. Sources that have to ask someone are not
+/// asked: start-up neither waits for the network nor depends on it.
 pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
-    match Source::of(source) {
-        Source::Secret(secret) => secret.read().map(drop),
-        Source::Certificate(certificate) => certificate.check(),
-        Source::AssertionFile(file) => file.read().map(drop),
+    match source {
+        CredentialSource::Secret(text) => ClientSecret::new(text.clone()).read().map(drop),
+        CredentialSource::Certificate { location, key_path, password } => {
+            Certificate::new(location.clone(), key_path.clone(), password.clone()).check()
+        }
+        CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sources together: certificates in every form, the list's order, and what errors say.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use sidekey_jose::{Algorithm, UnverifiedJws, VerifyingKey};
 
@@ -28,20 +28,33 @@ fn credentials(sources: &[CredentialSource]) -> Credentials {
         key: format!("AzureAd:ClientCredentials:{index}"),
         source: source.clone(),
     };
-    Credentials::new(&sources.iter().enumerate().map(config).collect::<Vec<_>>())
+    Credentials::new(&sources.iter().enumerate().map(config).collect::<Vec<_>>(), &surroundings())
 }
 
 fn secret(text: &str) -> CredentialSource {
     CredentialSource::Secret(SecretText::Inline(Secret::new(text)))
 }
 
-fn purpose(client_id: &ClientId) -> Purpose<'_> {
+fn surroundings() -> Surroundings {
+    Surroundings {
+        http: reqwest::Client::new(),
+        clock: Arc::new(sidekey_host::ManualClock::at(NOW)),
+        environment: Environment::default(),
+    }
+}
+
+fn purpose() -> Purpose {
     Purpose {
-        client_id,
-        audience: "https://login.example.com/t/oauth2/v2.0/token",
+        client_id: CLIENT.parse().unwrap(),
+        audience: "https://login.example.com/t/oauth2/v2.0/token".to_owned(),
+        tenant: "t.example.com".parse().ok(),
         takes_ps256: true,
         send_x5c: false,
+        fmi_path: None,
+        claims: None,
+        correlation_id: Uuid::nil(),
         now: NOW,
+        deadline: Instant::now() + Duration::from_secs(30),
     }
 }
 
@@ -59,8 +72,8 @@ fn verified(proof: &Proof, algorithm: Algorithm) -> (serde_json::Value, serde_js
     (part(0), part(1))
 }
 
-#[test]
-fn every_form_of_certificate_signs_assertions_that_verify() {
+#[tokio::test]
+async fn every_form_of_certificate_signs_assertions_that_verify() {
     let base64 = |name: &str| {
         let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, fs::read(data(name)).unwrap());
         CertificateLocation::Base64(Secret::new(encoded))
@@ -79,9 +92,8 @@ fn every_form_of_certificate_signs_assertions_that_verify() {
         certificate(base64("both.pem"), None, None),
         certificate(pem_text, None, None),
     ];
-    let client: ClientId = CLIENT.parse().unwrap();
     for form in forms {
-        let chosen = credentials(std::slice::from_ref(&form)).choose(&purpose(&client)).unwrap();
+        let chosen = credentials(std::slice::from_ref(&form)).choose(&purpose()).await.unwrap();
         let (header, claims) = verified(&chosen.proof, Algorithm::PS256);
         assert_eq!(header["typ"], "JWT", "{form:?}");
         assert!(header["x5t#S256"].is_string() && header.get("x5t").is_none() && header.get("x5c").is_none());
@@ -92,21 +104,19 @@ fn every_form_of_certificate_signs_assertions_that_verify() {
     }
 }
 
-#[test]
-fn older_authorities_get_rs256_and_the_sha1_thumbprint() {
-    let client: ClientId = CLIENT.parse().unwrap();
-    let purpose = Purpose { takes_ps256: false, ..purpose(&client) };
-    let chosen = credentials(&[file("both.pem", None, None)]).choose(&purpose).unwrap();
+#[tokio::test]
+async fn older_authorities_get_rs256_and_the_sha1_thumbprint() {
+    let purpose = Purpose { takes_ps256: false, ..purpose() };
+    let chosen = credentials(&[file("both.pem", None, None)]).choose(&purpose).await.unwrap();
     let (header, _) = verified(&chosen.proof, Algorithm::RS256);
     assert!(header["x5t"].is_string() && header.get("x5t#S256").is_none());
 }
 
-#[test]
-fn the_chain_is_sent_leaf_first_when_asked_for() {
-    let client: ClientId = CLIENT.parse().unwrap();
-    let purpose = Purpose { send_x5c: true, ..purpose(&client) };
+#[tokio::test]
+async fn the_chain_is_sent_leaf_first_when_asked_for() {
+    let purpose = Purpose { send_x5c: true, ..purpose() };
     // In this file another certificate stands before the key's own.
-    let chosen = credentials(&[file("chain.pem", None, None)]).choose(&purpose).unwrap();
+    let chosen = credentials(&[file("chain.pem", None, None)]).choose(&purpose).await.unwrap();
     let (header, _) = verified(&chosen.proof, Algorithm::PS256);
     let own = fs::read_to_string(data("certificate.pem")).unwrap();
     let own: String = own.lines().filter(|line| !line.starts_with('-')).collect();
@@ -114,18 +124,17 @@ fn the_chain_is_sent_leaf_first_when_asked_for() {
     assert_eq!(header["x5c"].as_array().map(Vec::len), Some(2));
 }
 
-#[test]
-fn an_assertion_serves_for_half_its_life_and_for_its_audience_alone() {
-    let client: ClientId = CLIENT.parse().unwrap();
+#[tokio::test]
+async fn an_assertion_serves_for_half_its_life_and_for_its_audience_alone() {
     let credentials = credentials(&[file("both.pem", None, None)]);
-    let at = |seconds| Purpose { now: UnixTime(NOW.0 + seconds), ..purpose(&client) };
-    let first = credentials.choose(&at(0)).unwrap();
-    let second = credentials.choose(&at(299)).unwrap();
+    let at = |seconds| Purpose { now: UnixTime(NOW.0 + seconds), ..purpose() };
+    let first = credentials.choose(&at(0)).await.unwrap();
+    let second = credentials.choose(&at(299)).await.unwrap();
     assert_eq!((first.reused, second.reused), (false, true));
     assert_eq!(first.proof, second.proof);
-    assert!(!credentials.choose(&at(300)).unwrap().reused);
-    let elsewhere = Purpose { audience: "https://login.example.com/u/oauth2/v2.0/token", ..at(300) };
-    assert!(!credentials.choose(&elsewhere).unwrap().reused);
+    assert!(!credentials.choose(&at(300)).await.unwrap().reused);
+    let elsewhere = Purpose { audience: "https://login.example.com/u/oauth2/v2.0/token".to_owned(), ..at(300) };
+    assert!(!credentials.choose(&elsewhere).await.unwrap().reused);
 }
 
 #[test]
@@ -155,59 +164,63 @@ fn a_bad_certificate_says_what_is_wrong() {
     }
 }
 
-#[test]
-fn an_expired_certificate_is_not_used() {
-    let client: ClientId = CLIENT.parse().unwrap();
-    let purpose = Purpose { now: UnixTime(9_000_000_000), ..purpose(&client) };
-    let error = credentials(&[file("both.pem", None, None)]).choose(&purpose).unwrap_err();
+#[tokio::test]
+async fn an_expired_certificate_is_not_used() {
+    let purpose = Purpose { now: UnixTime(9_000_000_000), ..purpose() };
+    let error = credentials(&[file("both.pem", None, None)]).choose(&purpose).await.unwrap_err();
     assert!(error.contains("ended on"), "{error}");
-    let chosen = credentials(&[file("both.pem", None, None), secret("s")]).choose(&purpose).unwrap();
+    let chosen = credentials(&[file("both.pem", None, None), secret("s")]).choose(&purpose).await.unwrap();
     assert_eq!(chosen.index, 1);
 }
 
-#[test]
-fn the_first_credential_that_loads_is_used() {
-    let client: ClientId = CLIENT.parse().unwrap();
+#[tokio::test]
+async fn the_first_credential_that_loads_is_used() {
     let credentials = credentials(&[file("none.pfx", None, None), secret("one"), secret("two")]);
-    let chosen = credentials.choose(&purpose(&client)).unwrap();
+    let chosen = credentials.choose(&purpose()).await.unwrap();
     assert_eq!((chosen.index, chosen.proof), (1, Proof::Secret(Secret::new("one"))));
 }
 
-#[test]
-fn a_refused_credential_steps_back_for_a_while() {
-    let client: ClientId = CLIENT.parse().unwrap();
+#[tokio::test]
+async fn a_refused_credential_steps_back_for_a_while() {
     let credentials = credentials(&[secret("one"), secret("two")]);
-    let at = |seconds| Purpose { now: UnixTime(NOW.0 + seconds), ..purpose(&client) };
-    let refused = credentials.choose(&at(0)).unwrap();
-    assert_eq!(credentials.choose_after(&refused, &at(0)).map(|chosen| chosen.index), Some(1));
-    assert_eq!(credentials.choose(&at(299)).unwrap().index, 1);
-    assert_eq!(credentials.choose(&at(300)).unwrap().index, 0);
+    let at = |seconds| Purpose { now: UnixTime(NOW.0 + seconds), ..purpose() };
+    let refused = credentials.choose(&at(0)).await.unwrap();
+    assert_eq!(credentials.choose_after(&refused, &at(0)).await.map(|chosen| chosen.index), Some(1));
+    assert_eq!(credentials.choose(&at(299)).await.unwrap().index, 1);
+    assert_eq!(credentials.choose(&at(300)).await.unwrap().index, 0);
 }
 
-#[test]
-fn one_credential_is_tried_again_only_with_a_new_assertion() {
-    let client: ClientId = CLIENT.parse().unwrap();
+#[tokio::test]
+async fn one_credential_is_tried_again_only_with_a_new_assertion() {
     let only_secret = credentials(&[secret("one")]);
-    let refused = only_secret.choose(&purpose(&client)).unwrap();
-    assert!(only_secret.choose_after(&refused, &purpose(&client)).is_none());
+    let refused = only_secret.choose(&purpose()).await.unwrap();
+    assert!(only_secret.choose_after(&refused, &purpose()).await.is_none());
 
     let only_certificate = credentials(&[file("both.pem", None, None)]);
-    let fresh = only_certificate.choose(&purpose(&client)).unwrap();
-    assert!(only_certificate.choose_after(&fresh, &purpose(&client)).is_none());
-    only_certificate.choose(&purpose(&client)).unwrap();
-    let kept = only_certificate.choose(&purpose(&client)).unwrap();
-    let again = only_certificate.choose_after(&kept, &purpose(&client)).unwrap();
+    let fresh = only_certificate.choose(&purpose()).await.unwrap();
+    assert!(only_certificate.choose_after(&fresh, &purpose()).await.is_none());
+    only_certificate.choose(&purpose()).await.unwrap();
+    let kept = only_certificate.choose(&purpose()).await.unwrap();
+    let again = only_certificate.choose_after(&kept, &purpose()).await.unwrap();
     assert_ne!(again.proof, kept.proof);
 }
 
-#[test]
-fn with_nothing_usable_every_reason_is_given() {
-    let client: ClientId = CLIENT.parse().unwrap();
-    assert!(credentials(&[]).choose(&purpose(&client)).unwrap_err().contains("`AzureAd:ClientCredentials`"));
+#[tokio::test]
+async fn with_nothing_usable_every_reason_is_given() {
+    assert!(credentials(&[]).choose(&purpose()).await.unwrap_err().contains("`AzureAd:ClientCredentials`"));
     let error = credentials(&[file("none.pfx", None, None), CredentialSource::AssertionFile(data("none"))])
-        .choose(&purpose(&client))
+        .choose(&purpose())
+        .await
         .unwrap_err();
     assert!(error.contains("`AzureAd:ClientCredentials:0`: the file") && error.contains("Credentials:1`"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_that_is_left_is_shared_by_the_sources_and_the_request_after_them() {
+    let deadline = |sources| (purpose().sharing_with(sources).deadline - Instant::now()).as_secs();
+    assert_eq!((deadline(1), deadline(2), deadline(5)), (15, 10, 5));
+    let late = Purpose { deadline: Instant::now(), ..purpose() };
+    assert_eq!(late.sharing_with(1).deadline, Instant::now());
 }
 
 const CLIENT: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";

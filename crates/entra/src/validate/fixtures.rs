@@ -96,6 +96,7 @@ pub(crate) fn config(origin: &str, tenant: &str) -> Config {
             verified_token_cache: Some(100),
         },
         cache: CacheConfig::default(),
+        environment: crate::Environment::default(),
     }
 }
 
