@@ -109,7 +109,8 @@ impl<'a> Authorization<'a> {
 
     fn tenant_of(&self, upn: &str) -> Result<&'a Tenant, Refusal> {
         let by_name = || self.site.emulator.directory.tenant_of_upn(upn);
-        self.place.tenant().or_else(by_name).ok_or_else(Refusal::no_tenant)
+        let tenant = self.place.tenant().or_else(by_name).ok_or_else(Refusal::no_tenant)?;
+        if self.place.admits(tenant.id) { Ok(tenant) } else { Err(Refusal::user_not_found(upn, self.place.segment())) }
     }
 
     fn user(&self, upn: &str) -> Result<(&'a Tenant, &'a User), Refusal> {

@@ -19,7 +19,7 @@ pub(super) async fn v2(
 ) -> Result<Response, Refusal> {
     let place = find(&site, &tenant)?;
     let (base, issuer) = (format!("{}/{}", asked.0, place.segment()), place.issuer_segment());
-    let mut document = common_members(&format!("{base}/oauth2/v2.0"));
+    let mut document = common_members(&asked, &format!("{base}/oauth2/v2.0"));
     extend(
         &mut document,
         json!({
@@ -38,7 +38,7 @@ pub(super) async fn v1(
 ) -> Result<Response, Refusal> {
     let place = find(&site, &tenant)?;
     let (base, issuer) = (format!("{}/{}", asked.0, place.segment()), place.issuer_segment());
-    let mut document = common_members(&format!("{base}/oauth2"));
+    let mut document = common_members(&asked, &format!("{base}/oauth2"));
     extend(
         &mut document,
         json!({
@@ -58,10 +58,11 @@ fn find<'s>(site: &'s Site, tenant: &str) -> Result<Place<'s>, Refusal> {
 }
 
 /// What both versions say. Only endpoints that are served here are named.
-fn common_members(endpoints: &str) -> Value {
+fn common_members(asked: &Asked, endpoints: &str) -> Value {
     json!({
         "authorization_endpoint": format!("{endpoints}/authorize"),
         "token_endpoint": format!("{endpoints}/token"),
+        "userinfo_endpoint": format!("{}/oidc/userinfo", asked.0),
         "end_session_endpoint": format!("{endpoints}/logout"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
         "response_modes_supported": ["query", "fragment", "form_post"],

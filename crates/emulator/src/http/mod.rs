@@ -14,6 +14,7 @@ mod site;
 mod start_page;
 mod test_token;
 mod token;
+mod userinfo;
 mod userrealm;
 
 use axum::{
@@ -46,6 +47,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/{tenant}/oauth2/v2.0/authorize", get(authorize::show).post(authorize::submit))
         .route("/{tenant}/oauth2/logout", get(logout::show).post(logout::show))
         .route("/{tenant}/oauth2/v2.0/logout", get(logout::show).post(logout::show))
+        .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/{tenant}/userrealm/{user}", get(userrealm::show))
         .layer(middleware::from_fn_with_state(site.clone(), observe::observe));
     let own = Router::new()

@@ -15,7 +15,7 @@ use url::form_urlencoded::Serializer;
 use super::{Site, admin::problem, site::Asked};
 use crate::{
     directory::{App, Directory, Tenant, User},
-    sts::{self, Form, TokenCall},
+    sts::{self, Form, Refusal, TokenCall},
 };
 
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ pub(super) async fn show(
     };
     let form = match Form::parse(form.as_bytes()) {
         Ok(form) => form,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return refused(&refusal),
     };
     let segment = tenant.id.to_string();
     let call = TokenCall {
@@ -59,8 +59,13 @@ pub(super) async fn show(
         Ok(reply) => {
             reply.get("access_token").and_then(|token| token.as_str()).unwrap_or_default().to_owned().into_response()
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refused(&refusal),
     }
+}
+
+/// The token endpoint's refusal for people: this is no request of an OAuth client, so it has no OAuth reply.
+fn refused(refusal: &Refusal) -> Response {
+    problem(refusal.status, &format!("AADSTS{}: {}", refusal.code, refusal.text))
 }
 
 /// The password grant that the wish stands for.

@@ -317,6 +317,7 @@ impl Refusal {
     pub(crate) fn scripted(code: u64) -> Option<Self> {
         let resource = "the resource";
         Some(match code {
+            50049 => Self::unknown_instance(),
             50076 => Self::mfa_required(resource),
             50078 => Self::mfa_expired(),
             50079 => Self::mfa_enrollment(resource),
@@ -332,7 +333,7 @@ impl Refusal {
 }
 
 /// The codes that [`Refusal::scripted`] knows.
-pub(crate) const SCRIPTED: [u64; 9] = [50076, 50078, 50079, 50158, 50196, 53003, 70043, 90033, 90055];
+pub(crate) const SCRIPTED: [u64; 10] = [50049, 50076, 50078, 50079, 50158, 50196, 53003, 70043, 90033, 90055];
 
 /// One line of bounded length, without what JSON would have to escape.
 fn one_line(text: &str) -> String {

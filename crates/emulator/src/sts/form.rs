@@ -14,6 +14,9 @@ impl Form {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
+            if form.0.len() >= MAX_PARAMETERS {
+                return Err(Refusal::malformed(format!("There are more than {MAX_PARAMETERS} parameters.")));
+            }
             if form.0.iter().any(|(own, _)| *own == name) {
                 return Err(Refusal::duplicate_parameter(name));
             }
@@ -34,9 +37,19 @@ impl Form {
     }
 }
 
+/// Far above what any client sends.
+const MAX_PARAMETERS: usize = 100;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_parameters_is_refused() {
+        let body = |count: usize| (0..count).map(|i| format!("p{i}=1&")).collect::<Vec<_>>().concat();
+        assert!(Form::parse(body(100).as_bytes()).is_ok());
+        assert_eq!(Form::parse(body(101).as_bytes()).err().map(|refusal| refusal.code), Some(9_002_313));
+    }
 
     #[test]
     fn values_are_decoded_and_empty_ones_are_absent() {

@@ -156,7 +156,7 @@ fn v2_claims(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Map<String, Value
 }
 
 /// A subject that is the same for the same user at the same application, and says nothing at another.
-fn pairwise_subject(app: impl std::fmt::Display, user: &User) -> String {
+pub(crate) fn pairwise_subject(app: impl std::fmt::Display, user: &User) -> String {
     base64url::encode(digest::digest(&digest::SHA256, format!("subject {app} {}", user.oid).as_bytes()))
 }
 

@@ -10,12 +10,14 @@ mod form;
 mod grant;
 mod issue;
 mod issuers;
+mod own_token;
 mod place;
 mod replay;
 mod reply;
 mod requested_claims;
 mod scope;
 mod sessions;
+mod user_info;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ pub(crate) use reply::{Reply, UserTokens, check_account};
 pub(crate) use requested_claims::RequestedClaims;
 pub(crate) use scope::Requested;
 pub(crate) use sessions::{Code, Sessions, SignIn};
+pub(crate) use user_info::user_info;
 
 use crate::{Emulator, directory::App, keys::KeyRing};
 

@@ -15,6 +15,8 @@ pub(crate) enum Place<'d> {
     Common,
     /// `organizations`.
     Organizations,
+    /// `consumers`: personal accounts, of which there are none here.
+    Consumers,
 }
 
 impl<'d> Place<'d> {
@@ -24,7 +26,11 @@ impl<'d> Place<'d> {
             Err(_) => Err(Refusal::malformed_tenant(segment)),
             Ok(TenantId::Common) => Ok(Self::Common),
             Ok(TenantId::Organizations) => Ok(Self::Organizations),
-            Ok(id) => directory.tenant(&id).map(Self::Tenant).ok_or_else(|| Refusal::tenant_not_found(segment)),
+            Ok(id) => match directory.tenant(&id) {
+                Some(tenant) => Ok(Self::Tenant(tenant)),
+                None if id == TenantId::Consumers => Ok(Self::Consumers),
+                None => Err(Refusal::tenant_not_found(segment)),
+            },
         }
     }
 
@@ -32,13 +38,17 @@ impl<'d> Place<'d> {
     pub(crate) fn tenant(self) -> Option<&'d Tenant> {
         match self {
             Self::Tenant(tenant) => Some(tenant),
-            Self::Common | Self::Organizations => None,
+            Self::Common | Self::Organizations | Self::Consumers => None,
         }
     }
 
     /// Whether a user of that tenant may come this way.
     pub(crate) fn admits(self, tenant: Uuid) -> bool {
-        self.tenant().is_none_or(|own| own.id == tenant)
+        match self {
+            Self::Tenant(own) => own.id == tenant,
+            Self::Common | Self::Organizations => true,
+            Self::Consumers => false,
+        }
     }
 
     /// The canonical segment: a tenant's id, or the alias.
@@ -47,12 +57,17 @@ impl<'d> Place<'d> {
             Self::Tenant(tenant) => tenant.id.to_string(),
             Self::Common => "common".to_owned(),
             Self::Organizations => "organizations".to_owned(),
+            Self::Consumers => "consumers".to_owned(),
         }
     }
 
     /// The id as it stands in an issuer: a tenant's, or the placeholder that clients fill in.
     pub(crate) fn issuer_segment(self) -> String {
-        self.tenant().map_or_else(|| "{tenantid}".to_owned(), |tenant| tenant.id.to_string())
+        match self {
+            Self::Tenant(tenant) => tenant.id.to_string(),
+            Self::Common | Self::Organizations => "{tenantid}".to_owned(),
+            Self::Consumers => TenantId::Consumers.guid().map(|id| id.to_string()).unwrap_or_default(),
+        }
     }
 
     /// The client that a request names, if it may be used here.

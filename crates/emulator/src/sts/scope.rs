@@ -162,7 +162,7 @@ fn find<'d>(directory: &'d Directory, tenant: &Tenant, identifier: &str) -> Resu
 }
 
 /// Microsoft Graph's application id: the resource of scopes that name none.
-const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+pub(crate) const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
 
 #[cfg(test)]
 mod tests {

@@ -44,6 +44,15 @@ async fn a_scripted_code_carries_its_claims_challenge() {
 }
 
 #[tokio::test]
+async fn an_instance_can_be_made_unknown() {
+    let fixture = Fixture::start().await;
+    fixture.post_json("/sidekey/faults", json!({ "path": "/discovery/instance", "code": 50049 })).await;
+    let path = "/common/discovery/instance?authorization_endpoint=https://localhost/common/oauth2/v2.0/authorize";
+    assert_eq!(fixture.get(path).await.refusal(), (400, "invalid_instance".into(), 50_049));
+    assert_eq!(fixture.get(path).await.status, 200);
+}
+
+#[tokio::test]
 async fn good_replies_can_be_spoilt() {
     let fixture = Fixture::start().await;
     fixture.post_json("/sidekey/faults", json!({ "tokenType": "mac", "omitExpiresIn": true })).await;
@@ -85,6 +94,18 @@ async fn the_log_tells_what_was_sent_without_what_could_be_replayed() {
     for secret in [WEB_SECRET, crate::support::PASSWORD, &token] {
         assert!(!log.raw.contains(secret));
     }
+}
+
+#[tokio::test]
+async fn a_test_users_token_is_one_request_away_and_refusals_say_why() {
+    let fixture = Fixture::start().await;
+    let token = fixture.get("/sidekey/token?user=alice").await;
+    assert_eq!(fixture.claims(&token.raw).await["scp"], "access_as_user");
+    let unknown = fixture.get("/sidekey/token?user=eve").await;
+    assert_eq!(unknown.status, 404);
+    let refused = fixture.get(&format!("/sidekey/token?user=alice&scope=api://{API}/Orders.Read")).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text("detail").starts_with("AADSTS65001: "), "{}", refused.raw);
 }
 
 #[tokio::test]

@@ -27,6 +27,10 @@ async fn v1_metadata_and_aliases_have_their_own_issuers() {
         (format!("/{FABRIKAM}/.well-known/openid-configuration"), format!("https://sts.windows.net/{FABRIKAM}/")),
         ("/common/.well-known/openid-configuration".to_owned(), "https://sts.windows.net/{tenantid}/".to_owned()),
         ("/common/v2.0/.well-known/openid-configuration".to_owned(), format!("{ORIGIN}/{{tenantid}}/v2.0")),
+        (
+            "/consumers/v2.0/.well-known/openid-configuration".to_owned(),
+            format!("{ORIGIN}/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"),
+        ),
         ("/Organizations/V2.0/.Well-Known/OpenID-Configuration/".to_owned(), format!("{ORIGIN}/{{tenantid}}/v2.0")),
     ];
     for (path, issuer) in cases {

@@ -204,6 +204,24 @@ async fn authorization_errors_go_back_to_the_client_only_if_its_address_is_good(
 }
 
 #[tokio::test]
+async fn a_graph_token_tells_who_its_user_is_and_no_other_token_does() {
+    let fixture = Fixture::start().await;
+    let url = fixture.get("/common/v2.0/.well-known/openid-configuration").await.text("userinfo_endpoint");
+    let ask = async |token: &str| Reply::read(fixture.http.get(&url).bearer_auth(token).send().await.unwrap()).await;
+    let signed_in = fixture.token(CONTOSO, &password_form(ALICE, PASSWORD, "openid profile")).await;
+    let info = ask(&signed_in.text("access_token")).await;
+    assert_eq!((info.text("name"), info.text("email")), ("Alice".into(), ALICE.into()));
+    assert_eq!(info.body["sub"], fixture.claims(&signed_in.text("id_token")).await["sub"]);
+    let for_another = fixture.user_token().await;
+    for bad in [for_another.as_str(), "no.jwt.here", ""] {
+        let refused = ask(bad).await;
+        assert_eq!((refused.status, refused.body["error"]["code"].clone()), (401, json!("InvalidAuthenticationToken")));
+    }
+    fixture.advance(2 * 3600);
+    assert_eq!(ask(&signed_in.text("access_token")).await.status, 401);
+}
+
+#[tokio::test]
 async fn keys_rotate_in_three_steps_and_old_tokens_live_until_the_last() {
     let fixture = Fixture::start().await;
     let kids = async || {

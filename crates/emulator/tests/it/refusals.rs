@@ -89,7 +89,7 @@ async fn requests_that_cannot_be_read() {
         ("no_tenant", format!("{client}&grant_type=magic"), (400, "invalid_request", 900_023)),
         (NOBODY, format!("{client}&grant_type=magic"), (400, "invalid_request", 90_002)),
         ("nobody.example", format!("{client}&grant_type=magic"), (400, "invalid_request", 90_002)),
-        ("consumers", format!("{client}&grant_type=magic"), (400, "invalid_request", 90_002)),
+        ("consumers", format!("{client}&grant_type=magic"), (400, "unsupported_grant_type", 70_003)),
     ])
     .await;
 }
@@ -109,6 +109,7 @@ async fn clients_that_are_not_there_or_do_not_prove_themselves() {
         (CONTOSO, app(OFF, "&client_secret=s"), (400, "unauthorized_client", 7_000_112)),
         ("common", app(WEB, &format!("&client_secret={WEB_SECRET}")), (400, "invalid_request", 50_194)),
         ("common", app(MULTI, "&client_secret=s"), (400, "invalid_request", 50_059)),
+        ("consumers", app(MULTI, "&client_secret=s"), (400, "invalid_request", 9_001_023)),
         (CONTOSO, app(WEB, ""), (401, "invalid_client", 7_000_216)),
         (CONTOSO, user(WEB, ""), (401, "invalid_client", 7_000_218)),
         (CONTOSO, app(WEB, "&client_secret=wrong"), (401, "invalid_client", 7_000_215)),

@@ -24,6 +24,7 @@ pub(crate) struct Fixture {
     pub(crate) url: String,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) http: reqwest::Client,
+    _state: tempfile::TempDir,
 }
 
 impl Fixture {
@@ -35,10 +36,12 @@ impl Fixture {
         sidekey_host::tls::install_crypto_provider();
         let clock = Arc::new(ManualClock::at(UnixTime(NOW)));
         let http = client();
-        let options = Options { seed: Some(1), client: Some(http.clone()), ..Options::default() };
+        let state = state_folder().await;
+        let state_folder = Some(state.path().to_owned());
+        let options = Options { seed: Some(1), client: Some(http.clone()), state_folder, ..Options::default() };
         let emulator = Emulator::new(directory, options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let url = serve(emulator.router(ORIGIN)).await;
-        Self { url, clock, http }
+        Self { url, clock, http, _state: state }
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -85,6 +88,24 @@ pub(crate) fn password_form<'a>(user: &'a str, password: &'a str, scope: &'a str
 /// A form for the client credentials grant of orders-web.
 pub(crate) fn secret_form<'a>(secret: &'a str, scope: &'a str) -> [(&'a str, &'a str); 4] {
     [("grant_type", "client_credentials"), ("client_id", WEB), ("client_secret", secret), ("scope", scope)]
+}
+
+/// A state folder with a signing key that was made once for all tests: making one takes longer than most tests.
+async fn state_folder() -> tempfile::TempDir {
+    static KEYS: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("signing-keys.json");
+    let make = async || {
+        let options = Options { state_folder: Some(folder.path().to_owned()), ..Options::default() };
+        let clock = Arc::new(ManualClock::at(UnixTime(NOW)));
+        let emulator = Emulator::new(Emulator::DEFAULT_DIRECTORY, options, clock).unwrap();
+        let url = serve(emulator.router(ORIGIN)).await;
+        client().get(format!("{url}/sidekey/health")).send().await.unwrap();
+        std::fs::read_to_string(&file).unwrap()
+    };
+    let keys = KEYS.get_or_init(make).await;
+    std::fs::write(&file, keys).unwrap();
+    folder
 }
 
 pub(crate) async fn serve(router: axum::Router) -> String {

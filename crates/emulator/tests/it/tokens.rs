@@ -45,6 +45,56 @@ async fn the_resource_decides_the_tokens_version() {
 }
 
 #[tokio::test]
+async fn clients_that_handle_challenges_get_tokens_that_live_long_from_resources_that_send_them() {
+    let yaml = sidekey_emulator::Emulator::DEFAULT_DIRECTORY.replace(
+        "scopes: [Orders.Read, Orders.Write]",
+        "scopes: [Orders.Read, Orders.Write]\n    optionalClaims: [xms_cc, idtyp]",
+    );
+    let fixture = Fixture::with(&yaml).await;
+    let scope = format!("api://{API}/.default");
+    let ask = async |claims: &str| {
+        let mut form = secret_form(WEB_SECRET, &scope).to_vec();
+        form.push(("claims", claims));
+        fixture.token(CONTOSO, &form).await
+    };
+    let reply = ask(r#"{"access_token":{"xms_cc":{"values":["CP1"]},"acrs":{"essential":true,"value":"c1"}}}"#).await;
+    let lifetime = reply.body["expires_in"].as_u64().unwrap();
+    assert!((20 * 3600..=28 * 3600).contains(&lifetime), "{lifetime}");
+    assert_eq!(reply.body["refresh_in"], lifetime / 2);
+    let claims = fixture.claims(&reply.text("access_token")).await;
+    assert_eq!((&claims["xms_cc"], &claims["acrs"]), (&json!(["CP1"]), &json!(["c1"])));
+    assert_eq!(claims["idtyp"], "app");
+    let reply = ask("{}").await;
+    assert!(reply.body["expires_in"].as_u64().unwrap() <= 5400);
+    assert_eq!(fixture.claims(&reply.text("access_token")).await["xms_cc"], Value::Null);
+}
+
+#[tokio::test]
+async fn lifetimes_are_the_same_for_the_same_seed_and_not_all_alike() {
+    let draw = async || {
+        let fixture = Fixture::start().await;
+        let scope = format!("api://{API}/.default");
+        let mut lifetimes = Vec::new();
+        for _ in 0..4 {
+            lifetimes.push(fixture.token(CONTOSO, &secret_form(WEB_SECRET, &scope)).await.body["expires_in"].clone());
+        }
+        lifetimes
+    };
+    let first = draw().await;
+    assert_eq!(first, draw().await);
+    assert!(first.iter().any(|lifetime| *lifetime != first[0]));
+}
+
+#[tokio::test]
+async fn http_basic_is_as_good_as_the_form() {
+    let fixture = Fixture::start().await;
+    let url = format!("{}/{CONTOSO}/OAuth2/v2.0/Token/", fixture.url);
+    let form = [("grant_type", "client_credentials".to_owned()), ("scope", format!("api://{API}/.default"))];
+    let request = fixture.http.post(url).basic_auth(WEB, Some(WEB_SECRET)).form(&form);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_password_gets_a_users_token() {
     let fixture = Fixture::start().await;
     let scope = format!("api://{WEB}/access_as_user openid profile offline_access");

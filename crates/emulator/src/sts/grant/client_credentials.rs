@@ -2,11 +2,15 @@
 
 use crate::{
     directory::App,
-    sts::{Proof, Refusal, Reply, RequestedClaims, TokenRequest, reply, scope::Requested},
+    sts::{Place, Proof, Refusal, Reply, RequestedClaims, TokenRequest, reply, scope::Requested},
 };
 
 pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) -> Result<Reply, Refusal> {
-    let tenant = request.place.tenant().ok_or_else(Refusal::no_tenant)?;
+    let tenant = match request.place {
+        Place::Tenant(tenant) => tenant,
+        Place::Consumers => return Err(Refusal::grant_needs_tenant()),
+        Place::Common | Place::Organizations => return Err(Refusal::no_tenant()),
+    };
     let claims = RequestedClaims::read(request.form)?;
     let requested = Requested::by_app(&request.emulator.directory, tenant, request.form, request.v1)?;
     reply::for_app(request, (tenant, client, proof), &requested, &claims)

@@ -2,15 +2,14 @@
 //!
 //! See <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>.
 
-use sidekey_jose::Algorithm;
 use uuid::Uuid;
 
 use crate::{
-    directory::{App, Tenant},
+    directory::App,
     sts::{
         Proof, Refusal, Reply, RequestedClaims, TokenRequest, UserTokens,
         assertion::{Assertion, Claims},
-        issue::{v1_issuer, v2_issuer},
+        own_token,
         scope::Requested,
     },
 };
@@ -23,9 +22,11 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     }
     let claims = RequestedClaims::read(form)?;
     let assertion = Assertion::parse(assertion)?;
-    check_signature(request, &assertion)?;
+    own_token::check_signature(&request.ring, &assertion).map_err(Refusal::obo_signature)?;
     let user_claims = assertion.claims();
-    let tenant = check_issuer(request, user_claims)?;
+    let tenant = own_token::tenant(&request.emulator.directory, request.origin, user_claims);
+    let tenant = tenant.filter(|tenant| request.place.admits(tenant.id));
+    let tenant = tenant.ok_or_else(|| Refusal::malformed_jwt("The token is of another issuer or tenant."))?;
     user_claims.check_time(request.now, Refusal::obo_time)?;
     check_audience(client, user_claims)?;
     if user_claims.text("scp").is_none() {
@@ -36,25 +37,6 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     let user = user.ok_or_else(|| Refusal::user_not_found(oid, tenant.name()))?;
     let requested = Requested::for_user(&request.emulator.directory, tenant, form, request.v1, None)?;
     UserTokens { tenant, client, proof, user, requested, nonce: None }.reply(request, &claims)
-}
-
-/// One of the published keys has to have signed it.
-fn check_signature(request: &TokenRequest<'_>, assertion: &Assertion<'_>) -> Result<(), Refusal> {
-    let key = assertion.header().kid.as_deref().and_then(|kid| request.ring.find(kid));
-    let key = key.ok_or_else(|| Refusal::obo_signature("The key was not found."))?;
-    let verified = assertion.verify(&key.verifying, &[Algorithm::RS256]);
-    let why = "The provided signature value did not match the expected signature value.";
-    verified.map(|_| ()).map_err(|_| Refusal::obo_signature(why))
-}
-
-/// The issuer has to be the one of the token's own tenant, which the endpoint has to admit.
-fn check_issuer<'e>(request: &TokenRequest<'e>, claims: &Claims) -> Result<&'e Tenant, Refusal> {
-    let wrong = || Refusal::malformed_jwt("The token was issued by another issuer or for another tenant.");
-    let id = Uuid::try_parse(claims.require("tid")?).map_err(|_| wrong())?;
-    let issuer = claims.require("iss")?;
-    let own = issuer == v1_issuer(id) || issuer == v2_issuer(request.origin, id);
-    let tenant = request.emulator.directory.tenants.iter().find(|tenant| tenant.id == id);
-    tenant.filter(|tenant| own && request.place.admits(tenant.id)).ok_or_else(wrong)
 }
 
 /// The token has to be for the application that presents it: its client id or one of its App ID URIs.

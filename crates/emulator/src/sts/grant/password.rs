@@ -13,7 +13,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     let claims = RequestedClaims::read(form)?;
     let tenant = match request.place {
         Place::Tenant(tenant) => tenant,
-        Place::Common => return Err(Refusal::grant_needs_tenant()),
+        Place::Common | Place::Consumers => return Err(Refusal::grant_needs_tenant()),
         Place::Organizations => request.emulator.directory.tenant_of_upn(username).ok_or_else(Refusal::no_tenant)?,
     };
     let user = tenant.user(username).ok_or_else(|| Refusal::user_not_found(username, tenant.name()))?;
