@@ -26,7 +26,7 @@ pub use algorithm::Algorithm;
 pub use certificate::{thumbprint_sha1, thumbprint_sha256};
 pub use error::JoseError;
 pub use header::Header;
-pub use json::{minify, parse_object};
+pub use json::{minify, parse_members, parse_object};
 pub use jwk::{Jwk, JwkSet};
 pub use jws::{UnverifiedJws, VerifiedJws};
 pub use key::VerifyingKey;

@@ -3,9 +3,9 @@
 //! Microsoft's libraries guess across types (a number as text, an object as its JSON); an access token has no need of that,
 //! and a guess is where two readers of one token begin to differ. What has the wrong type is malformed.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sidekey_host::UnixTime;
-use sidekey_jose::{NumericDate, parse_object};
+use sidekey_jose::{NumericDate, parse_members};
 use uuid::Uuid;
 
 use super::{Rejection, rejection::Echo};
@@ -52,102 +52,117 @@ pub(crate) struct Holder {
 
 /// Reads a token's payload.
 pub(crate) fn read(payload: &[u8]) -> Result<(Claims, Holder), Rejection> {
-    let object = parse_object(payload).map_err(|error| Rejection::Malformed(error.to_string()))?;
-    let mut members = Members(object);
-    members.refuse_second_tenant()?;
-    Ok((members.claims()?, members.holder()?))
+    let values = parse_members(payload, slot).map_err(|error| Rejection::Malformed(error.to_string()))?;
+    let [iss, aud, exp, nbf, ver, tid, misspelt_tid, tenant_id, azp, appid, nonce, holder @ ..] = named(values);
+    if tid.is_there() && misspelt_tid.is_there() {
+        // Readers that ignore case would each pick another one.
+        return Err(Rejection::Malformed("`tid` is there more than once, in different spellings".to_owned()));
+    }
+    let (names_access, holder) = Holder::read(holder)?;
+    let (issuer, claimed) = (iss.text()?, first(tid.text()?, tenant_id.text()?));
+    let in_issuer = issuer.as_deref().and_then(tenant_in_issuer);
+    let claims = Claims {
+        audiences: aud.texts(Some)?,
+        version: ver.text()?,
+        other_tenant_in_issuer: other_tenant(claimed.as_deref(), in_issuer),
+        tenant: claimed.or_else(|| in_issuer.map(str::to_owned)),
+        expires: exp.time()?,
+        not_before: nbf.time()?,
+        client: first(azp.text()?, appid.text()?),
+        names_access,
+        has_nonce: nonce.is_there(),
+        issuer,
+    };
+    Ok((claims, holder))
 }
 
-/// The payload's members, of which each is taken out as it is read.
-struct Members(Map<String, Value>);
-
-impl Members {
-    fn claims(&mut self) -> Result<Claims, Rejection> {
-        let issuer = self.text("iss")?;
-        let claimed = self.first_text(["tid", "tenantId"])?;
-        let in_issuer = issuer.as_deref().and_then(tenant_in_issuer);
-        let other_tenant_in_issuer = match (&claimed, in_issuer) {
-            (Some(claimed), Some(other)) if !claimed.eq_ignore_ascii_case(other) => Some(other.to_owned()),
-            _ => None,
-        };
-        Ok(Claims {
-            audiences: self.texts("aud", Some)?,
-            version: self.text("ver")?,
-            tenant: claimed.or_else(|| in_issuer.map(str::to_owned)),
-            other_tenant_in_issuer,
-            expires: self.time("exp")?,
-            not_before: self.time("nbf")?,
-            client: self.first_text(["azp", "appid"])?,
-            names_access: ACCESS_CLAIMS.iter().any(|name| self.0.contains_key(*name)),
-            has_nonce: self.0.contains_key("nonce"),
-            issuer,
-        })
+impl Holder {
+    /// Also tells whether there is a scope or role claim at all.
+    fn read(members: [Member; 7]) -> Result<(bool, Self), Rejection> {
+        let names_access = members.iter().take(4).any(Member::is_there);
+        let [scp, scope, roles, role, sub, oid, idtyp] = members;
+        let mut holder = Self { subject: sub.text()?, object_id: oid.text()?, ..Self::default() };
+        for member in [scp, scope] {
+            holder.scopes.extend(member.texts(|text| words(&text))?);
+        }
+        for member in [roles, role] {
+            holder.roles.extend(member.texts(Some)?);
+        }
+        holder.is_app = is_app(idtyp.text()?.as_deref(), &holder);
+        Ok((names_access, holder))
     }
+}
 
-    fn holder(&mut self) -> Result<Holder, Rejection> {
-        let mut holder = Holder { subject: self.text("sub")?, object_id: self.text("oid")?, ..Holder::default() };
-        for name in SCOPE_CLAIMS {
-            holder.scopes.extend(self.texts(name, |text| text.split_ascii_whitespace())?);
-        }
-        for name in ROLE_CLAIMS {
-            holder.roles.extend(self.texts(name, Some)?);
-        }
-        let kind = self.text("idtyp")?;
-        holder.is_app = is_app(kind.as_deref(), &holder);
-        Ok(holder)
-    }
+/// One claim with its name, as it came.
+struct Member {
+    name: &'static str,
+    value: Option<Value>,
+}
 
-    /// Readers that ignore case would each pick another one.
-    fn refuse_second_tenant(&self) -> Result<(), Rejection> {
-        match self.0.keys().filter(|name| name.eq_ignore_ascii_case("tid")).count() {
-            0 | 1 => Ok(()),
-            _ => Err(Rejection::Malformed("`tid` is there more than once, in different spellings".to_owned())),
-        }
+impl Member {
+    fn is_there(&self) -> bool {
+        self.value.is_some()
     }
 
     /// A text; an empty one says nothing.
-    fn text(&mut self, name: &str) -> Result<Option<String>, Rejection> {
-        match self.0.remove(name) {
+    fn text(self) -> Result<Option<String>, Rejection> {
+        match self.value {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-            Some(other) => Err(wrong_type(name, "a string", &other)),
+            Some(other) => Err(wrong_type(self.name, "a string", &other)),
         }
     }
 
-    fn first_text(&mut self, names: [&str; 2]) -> Result<Option<String>, Rejection> {
-        let (first, second) = (self.text(names[0])?, self.text(names[1])?);
-        Ok(first.or(second))
-    }
-
     /// A text or an array of texts, each taken apart.
-    fn texts<'a, I: IntoIterator<Item = &'a str>>(
-        &'a mut self,
-        name: &str,
-        split: impl Fn(&'a str) -> I,
-    ) -> Result<Vec<String>, Rejection> {
-        let Some(value) = self.0.get(name) else { return Ok(Vec::new()) };
-        let items = match value {
-            Value::Array(items) => items.as_slice(),
-            single => std::slice::from_ref(single),
+    fn texts<I: IntoIterator<Item = String>>(self, split: impl Fn(String) -> I) -> Result<Vec<String>, Rejection> {
+        let items = match self.value {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(single) => vec![single],
         };
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
-            let text = item.as_str().ok_or_else(|| wrong_type(name, "a string or an array of strings", item))?;
-            texts.extend(split(text).into_iter().filter(|text| !text.is_empty()).map(str::to_owned));
+            let Value::String(text) = item else {
+                return Err(wrong_type(self.name, "a string or an array of strings", &item));
+            };
+            texts.extend(split(text).into_iter().filter(|text| !text.is_empty()));
         }
         Ok(texts)
     }
 
     /// A number; text that holds one is good enough for assertions that clients make, not for an access token.
-    fn time(&mut self, name: &str) -> Result<Option<UnixTime>, Rejection> {
-        match self.0.remove(name) {
+    fn time(self) -> Result<Option<UnixTime>, Rejection> {
+        match self.value {
             None => Ok(None),
             Some(value @ Value::Number(_)) => NumericDate::from_value(&value)
                 .map(|date| Some(UnixTime(date.0)))
-                .ok_or_else(|| Rejection::Malformed(format!("`{name}` is out of range: {value}"))),
-            Some(other) => Err(wrong_type(name, "a number", &other)),
+                .ok_or_else(|| Rejection::Malformed(format!("`{}` is out of range: {value}", self.name))),
+            Some(other) => Err(wrong_type(self.name, "a number", &other)),
         }
     }
+}
+
+fn named(values: [Option<Value>; CLAIMS.len()]) -> [Member; CLAIMS.len()] {
+    let mut names = CLAIMS.into_iter();
+    values.map(|value| Member { name: names.next().unwrap_or_default(), value })
+}
+
+/// Where a claim's value is kept.
+fn slot(name: &str) -> Option<usize> {
+    let exact = CLAIMS.iter().position(|claim| *claim == name);
+    exact.or_else(|| name.eq_ignore_ascii_case("tid").then_some(MISSPELT_TID))
+}
+
+fn first(one: Option<String>, other: Option<String>) -> Option<String> {
+    one.or(other)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+fn other_tenant(claimed: Option<&str>, in_issuer: Option<&str>) -> Option<String> {
+    in_issuer.filter(|other| claimed.is_some_and(|claimed| !claimed.eq_ignore_ascii_case(other))).map(str::to_owned)
 }
 
 /// An app's own token: by `idtyp`; where that optional claim is absent, a token with scopes is a user's, and one whose
@@ -178,9 +193,29 @@ fn wrong_type(name: &str, expected: &str, found: &Value) -> Rejection {
     Rejection::Malformed(format!("`{}` is {found}, not {expected}", Echo(name)))
 }
 
-const SCOPE_CLAIMS: [&str; 2] = ["scp", "http://schemas.microsoft.com/identity/claims/scope"];
-const ROLE_CLAIMS: [&str; 2] = ["roles", "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"];
-const ACCESS_CLAIMS: [&str; 4] = [SCOPE_CLAIMS[0], SCOPE_CLAIMS[1], ROLE_CLAIMS[0], ROLE_CLAIMS[1]];
+/// The claims that are read, each in its slot.
+const CLAIMS: [&str; 18] = [
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "ver",
+    "tid",
+    "TID", // stands for every other spelling
+    "tenantId",
+    "azp",
+    "appid",
+    "nonce",
+    // What the holder may do, and who it is.
+    "scp",
+    "http://schemas.microsoft.com/identity/claims/scope",
+    "roles",
+    "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+    "sub",
+    "oid",
+    "idtyp",
+];
+const MISSPELT_TID: usize = 6;
 /// A GUID with hyphens and nothing around it.
 const GUID_LENGTH: usize = 36;
 

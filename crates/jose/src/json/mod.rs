@@ -1,127 +1,81 @@
 //! JSON as tokens need it: an object, no member twice at any depth, nesting bounded.
 
-use std::fmt;
+mod names;
+mod strict;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::de::{Deserializer as _, Visitor};
+use serde_json::{Map, Value};
 
-use crate::{JoseError, error::shorten};
+use crate::JoseError;
+use strict::{AllMembers, SomeMembers};
 
 /// Parses one JSON object strictly: no member twice (at any depth), at most 32 levels, nothing behind it.
 pub fn parse_object(bytes: &[u8]) -> Result<Map<String, Value>, JoseError> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { level: 0 }
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| JoseError::Json(error.to_string()))?;
-    match value {
-        Value::Object(map) => Ok(map),
-        _ => Err(JoseError::Json("it is JSON, but not an object".to_owned())),
+    parse(bytes, AllMembers)
+}
+
+/// Reads some members of one JSON object into numbered slots. The other members are checked as strictly as
+/// [`parse_object`] does, but nothing is made of them, which spares most of the work for a token's payload.
+///
+/// `slot` gives a member's slot by its name; two members for one slot are a member twice.
+pub fn parse_members<const N: usize>(
+    bytes: &[u8],
+    slot: impl Fn(&str) -> Option<usize>,
+) -> Result<[Option<Value>; N], JoseError> {
+    let mut slots = [const { None }; N];
+    parse(bytes, SomeMembers { slots: &mut slots, slot })?;
+    Ok(slots)
+}
+
+fn parse<'de, V: Visitor<'de>>(bytes: &'de [u8], visitor: V) -> Result<V::Value, JoseError> {
+    // Asked once for the whole, which is quicker than for every string.
+    let text = std::str::from_utf8(bytes).map_err(|_| JoseError::Json("it is not UTF-8".to_owned()))?;
+    // Asked here, because serde's own words for a wrong type show the value.
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(JoseError::Json("it is not an object".to_owned()));
     }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let object = deserializer.deserialize_map(visitor);
+    object.and_then(|object| deserializer.end().map(|()| object)).map_err(|error| JoseError::Json(error.to_string()))
 }
 
 /// The same JSON text without insignificant blanks; order, names and number spelling stay. The text must be valid JSON.
 pub fn minify(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for &byte in json {
-        if !in_string && matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
-            continue;
-        }
-        out.push(byte);
-        if escaped {
-            escaped = false;
-        } else if byte == b'"' {
-            in_string = !in_string;
-        } else {
-            escaped = in_string && byte == b'\\';
-        }
+    let mut rest = json;
+    // What is kept is copied in runs: payloads have few blanks outside of strings, mostly none.
+    while let Some(blank) = first_blank(rest) {
+        let (kept, blanks) = rest.split_at(blank);
+        out.extend_from_slice(kept);
+        rest = blanks.trim_ascii_start();
     }
+    out.extend_from_slice(rest);
     out
 }
 
-/// A JSON value `level` levels below the top. serde_json's own `Value` keeps the last of two equal members, which lets
-/// two readers of one token see two different claims.
-struct Strict {
-    level: usize,
-}
-
-impl Strict {
-    fn inner<E: serde::de::Error>(&self) -> Result<usize, E> {
-        if self.level >= MAX_LEVELS {
-            return Err(E::custom(format_args!("it is nested deeper than {MAX_LEVELS} levels")));
+/// The first blank outside of strings. The text begins outside of one.
+fn first_blank(json: &[u8]) -> Option<usize> {
+    let mut bytes = json.iter().enumerate();
+    while let Some((index, byte)) = bytes.next() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' => return Some(index),
+            b'"' => skip_string(&mut bytes),
+            _ => (),
         }
-        Ok(self.level + 1)
     }
+    None
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number is out of range"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let level = self.inner()?;
-        let mut array = Vec::new();
-        while let Some(element) = elements.next_element_seed(Strict { level })? {
-            array.push(element);
+fn skip_string<'a>(bytes: &mut impl Iterator<Item = (usize, &'a u8)>) {
+    while let Some((_, byte)) = bytes.next() {
+        match byte {
+            b'"' => return,
+            // Whatever is escaped, its first character is not the end; the rest of `\u0022` is no quote either.
+            b'\\' => drop(bytes.next()),
+            _ => (),
         }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let level = self.inner()?;
-        let mut map = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if map.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("the member `{}` occurs twice", shorten(&name))));
-            }
-            map.insert(name, members.next_value_seed(Strict { level })?);
-        }
-        Ok(Value::Object(map))
     }
 }
-
-/// Deeper than any claim set, far from what could exhaust a stack.
-const MAX_LEVELS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -153,6 +107,27 @@ mod tests {
             assert!(refusal(json).starts_with("the member `aud` occurs twice"), "{json}");
         }
         assert!(parse_object(br#"{"a":{"a":1},"b":{"a":1},"A":2}"#).is_ok());
+    }
+
+    #[test]
+    fn members_are_read_into_their_slots() {
+        let slot = |name: &str| ["a", "b"].iter().position(|own| own.eq_ignore_ascii_case(name));
+        let found = parse_members(br#"{"c":[{"a":1}],"A":{"c":[2,"x"]},"d":"y"}"#, slot);
+        assert_eq!(found, Ok([Some(serde_json::json!({"c": [2, "x"]})), None]));
+        assert_eq!(parse_members::<1>(br#"{"b":1}"#, slot), Ok([None]), "a slot that is not there is none");
+        for bad in [
+            r#"{"c":1,"c":2}"#,
+            r#"{"c":[{"d":1,"d":2}]}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"a":1,"A":2}"#,
+            &nested(33).replace('a', "c"),
+            r#"{"c":1e999}"#,
+            r#"{"c":"\ud800"}"#,
+            r#"{"c":1} x"#,
+            "[1]",
+        ] {
+            assert!(parse_members::<2>(bad.as_bytes(), slot).is_err(), "{bad}");
+        }
     }
 
     #[test]
@@ -245,6 +220,12 @@ mod tests {
             let text = serde_json::to_vec_pretty(&serde_json::json!({ "member": value })).unwrap();
             let expected: Value = serde_json::from_slice(&text).unwrap();
             prop_assert_eq!(Value::Object(parse_object(&text).unwrap()), expected);
+        }
+
+        #[test]
+        fn members_are_accepted_where_the_whole_object_is(noise in r#"[{}\[\]:,"a\\u0-9eE. tfn-]{0,40}"#) {
+            let whole = parse_object(noise.as_bytes()).map(|mut object| [object.remove("a")]);
+            prop_assert_eq!(parse_members(noise.as_bytes(), |name| (name == "a").then_some(0)), whole);
         }
 
         #[test]
