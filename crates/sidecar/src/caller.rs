@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{HeaderMap, header::AUTHORIZATION};
 use sidekey_entra::{Entra, VerifiedToken};
 
-use crate::{config::Compatibility, error::Failure};
+use crate::{config::Compatibility, error::Failure, events};
 
 /// The bearer token of a request. Several `Authorization` headers count as one, joined by `,`; another scheme, or a scheme
 /// without a token, counts as none.
@@ -42,7 +42,10 @@ pub(crate) async fn judge(
             Ok(Some(verified))
         }
         (Ok(verified), Compatibility::Upstream) => Ok(Some(verified)),
-        (Err(_), Compatibility::Upstream) if !protected => Ok(None),
+        (Err(why), Compatibility::Upstream) if !protected => {
+            events::token_rejected(&why);
+            Ok(None)
+        }
         (Err(why), _) => Err(Failure::Rejected(why)),
     }
 }

@@ -129,6 +129,8 @@ fn keys_of_later_versions_are_never_ignored_where_that_would_be_unsafe() {
         ("Sidecar:WarmUp:0", "Graph"),
         ("Sidecar:PopValidation:ValidateM", "false"),
         ("Sidecar:ForwardAuth:Enabled", "false"),
+        ("Sidecar:RateLimit:RequestsPerSecond", "0"),
+        ("Sidecar:Management:Url", ""),
         ("Sidecar:AcquireTimeout", "00:00:10"),
     ]);
     assert_eq!(harmless.len(), 2, "{harmless:?}");
@@ -215,4 +217,29 @@ fn listeners_with_faults_say_what_to_write() {
         ("Kestrel:Endpoints:D:SslProtocols:0", "Tls13"),
     ]));
     insta::assert_snapshot!(fault(&[("HTTP_PORTS", "80;x")]));
+}
+
+#[test]
+fn https_endpoints_take_their_own_certificate_or_the_default_one() {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let (chain, key) = (file("tls.crt", signed.cert.pem()), file("tls.key", signed.signing_key.serialize_pem()));
+    let both = file("tls.pem", signed.cert.pem() + &signed.signing_key.serialize_pem());
+    let pairs = [
+        ("Kestrel:Endpoints:A:Url", "https://localhost:5443"),
+        ("Kestrel:Endpoints:A:Certificate:Path", chain.as_str()),
+        ("Kestrel:Endpoints:A:Certificate:KeyPath", key.as_str()),
+        ("Kestrel:Endpoints:B:Url", "https://localhost:5444"),
+        ("Kestrel:Endpoints:C:Url", "http://localhost:5445"),
+        ("Kestrel:Certificates:Default:Path", both.as_str()),
+    ];
+    let tls: Vec<_> = read(&pairs).endpoints().iter().map(|endpoint| endpoint.tls.is_some()).collect();
+    assert_eq!(tls, [true, true, false]);
+    let ports = [("HTTPS_PORTS", "8443"), ("Kestrel:Certificates:Default:Path", both.as_str())];
+    assert!(read(&ports).endpoints().iter().all(|endpoint| endpoint.tls.is_some()));
 }

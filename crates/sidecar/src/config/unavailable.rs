@@ -5,8 +5,8 @@ use sidekey_config::Section;
 
 /// Refuses or warns about what is set and not available, and says which other keys are read elsewhere.
 pub(super) fn check(sidecar: &Section<'_>) {
-    for (name, hint) in REFUSED {
-        if sidecar.section(name).exists() {
+    for (name, off, hint) in REFUSED {
+        if sidecar.text(name).is_some_and(|value| value.trim() != *off) {
             sidecar.fault(name, "is not available in this version", *hint);
         }
     }
@@ -21,14 +21,15 @@ pub(super) fn check(sidecar: &Section<'_>) {
             sidecar.warn(name, *message);
         }
     }
-    let names = REFUSED.iter().chain(SWITCHES).chain(HARMLESS).map(|(name, _)| *name);
+    let names = SWITCHES.iter().chain(HARMLESS).map(|(name, _)| *name);
     sidecar.reserve(&names.chain(READ_ELSEWHERE).collect::<Vec<_>>());
 }
 
-const REFUSED: &[(&str, &str)] = &[
-    ("CallerKeyPath", "remove it; callers are told apart by their address (`Sidecar:AllowedCallers`)"),
-    ("RateLimit", "remove the section"),
-    ("Management", "remove the section; the probes are on the main listener"),
+/// A key, the value that switches it off, and what to do.
+const REFUSED: &[(&str, &str, &str)] = &[
+    ("CallerKeyPath", "", "remove it; callers are told apart by their address (`Sidecar:AllowedCallers`)"),
+    ("RateLimit:RequestsPerSecond", "0", "write `0`"),
+    ("Management:Url", "", "remove it; the probes are on the main listener"),
 ];
 
 const SWITCHES: &[(&str, &str)] = &[("ForwardAuth", "write `false`"), ("ManagedIdentityEndpoint", "write `false`")];
@@ -39,4 +40,5 @@ const HARMLESS: &[(&str, &str)] = &[
 ];
 
 /// Keys of this section that the token engine and the program itself read.
-const READ_ELSEWHERE: [&str; 4] = ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "AdditionalCaFile"];
+const READ_ELSEWHERE: [&str; 5] =
+    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "AdditionalCaFile", "RateLimit:Burst"];

@@ -1,7 +1,9 @@
 //! Redirects of downstream calls, followed by rules of our own: the token stays on its origin, `https` stays `https`.
 
+use ::url::Url;
 use http::{Method, StatusCode};
-use url::Url;
+
+use super::url::is_loopback;
 
 /// What one request of a chain is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +28,7 @@ impl Hop {
             _ => return None,
         };
         let url = self.url.join(location?).ok()?;
-        let downgrade = self.url.scheme() == "https" && url.scheme() != "https";
-        if downgrade
-            || !matches!(url.scheme(), "http" | "https")
-            || !url.username().is_empty()
-            || url.password().is_some()
-        {
+        if !self.may_lead_to(&url) {
             return None;
         }
         Some(Self {
@@ -40,6 +37,12 @@ impl Hop {
             with_body: self.with_body && !rewrites,
             url,
         })
+    }
+
+    /// `https`; from loopback also plain `http` on loopback. Never with a user name.
+    fn may_lead_to(&self, url: &Url) -> bool {
+        let is_plain = self.url.scheme() == "http" && url.scheme() == "http" && is_loopback(url);
+        (url.scheme() == "https" || is_plain) && url.username().is_empty() && url.password().is_none()
     }
 }
 
@@ -77,6 +80,10 @@ mod tests {
         for location in ["http://a.example/", "ftp://a.example/", "https://u:p@a.example/", "https://", "data:x"] {
             assert_eq!(next(Method::GET, 301, location), None, "{location}");
         }
+        let local = Hop { url: Url::parse("http://localhost:1/").unwrap(), ..hop(Method::GET) };
+        let leads = |location: &str| local.next(StatusCode::FOUND, Some(location)).is_some();
+        assert!(leads("http://127.0.0.1:2/") && leads("https://b.example/"));
+        assert!(!leads("http://169.254.169.254/metadata/identity") && !leads("http://b.example/"));
         assert_eq!(next(Method::GET, 304, "/z"), None);
         assert_eq!(hop(Method::GET).next(StatusCode::FOUND, None), None);
     }
