@@ -1,8 +1,8 @@
 //! The sidecar's HTTP surface: a drop-in for the Microsoft Entra auth sidecar.
 //!
-//! A request passes the [door](door), its path is matched by [`routes`], and one file in `endpoints/` answers it. What the
-//! token routes ask of the engine is worked out by [`resolve`], a function of configuration, query and caller; what can go
-//! wrong on the way is one table in [`error`].
+//! A request passes the `door`, its path is matched by `routes`, and one file in `endpoints` answers it. What the token
+//! routes ask of the engine is worked out by `resolve`, a function of configuration, query and caller; what can go wrong on
+//! the way is one table in `error`.
 
 mod caller;
 mod config;
