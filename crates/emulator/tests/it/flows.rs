@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use sidekey_jose::base64url;
 
 use crate::support::{
-    ALICE, ALICE_OID, API, CONTOSO, Fixture, PASSWORD, Reply, SHELL, WEB, WEB_SECRET, password_form, secret_form,
+    ALICE, ALICE_OID, API, CONTOSO, FABRIKAM, Fixture, PASSWORD, Reply, SHELL, WEB, WEB_SECRET, password_form,
+    secret_form, serve,
 };
 
 /// An on-behalf-of form of orders-web.
@@ -67,6 +68,19 @@ async fn on_behalf_of_needs_a_good_user_token_for_the_caller() {
     assert_eq!(no_consent.text("suberror"), "consent_required");
     fixture.advance(2 * 3600);
     assert_eq!(refusal(&user_token, &scope).await, (400, "invalid_grant".into(), 500_133));
+}
+
+#[tokio::test]
+async fn a_token_of_another_issuer_or_tenant_is_not_traded_even_if_its_key_is_ours() {
+    let mut fixture = Fixture::start().await;
+    let (own, token) = (fixture.url.clone(), fixture.user_token().await);
+    let scope = format!("api://{API}/Orders.Read");
+    fixture.url = serve(fixture.emulator.router("https://login.other.example")).await;
+    let elsewhere = fixture.token(CONTOSO, &obo_form(&token, &scope)).await;
+    assert_eq!(elsewhere.refusal(), (400, "invalid_request".into(), 50_027));
+    assert_eq!(fixture.token(FABRIKAM, &obo_form(&token, &scope)).await.refusal().2, 700_016);
+    fixture.url = own;
+    assert_eq!(fixture.token(CONTOSO, &obo_form(&token, &scope)).await.status, 200);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ pub(crate) const NOW: u64 = 1_767_924_132;
 
 /// An emulator on a free port of `127.0.0.1`, with a clock that stands still.
 pub(crate) struct Fixture {
+    pub(crate) emulator: Arc<Emulator>,
     pub(crate) url: String,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) http: reqwest::Client,
@@ -41,7 +42,7 @@ impl Fixture {
         let options = Options { seed: Some(1), client: Some(http.clone()), state_folder, ..Options::default() };
         let emulator = Emulator::new(directory, options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let url = serve(emulator.router(ORIGIN)).await;
-        Self { url, clock, http, _state: state }
+        Self { emulator, url, clock, http, _state: state }
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
