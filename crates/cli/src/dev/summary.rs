@@ -94,7 +94,12 @@ fn commands(sidecar: &str, emulator: &str) -> Vec<Command> {
             "call the sample API on behalf of the user",
             format!("curl -s {as_alice} '{sidecar}/DownstreamApi/orders?optionsOverride.RelativePath=orders/1'"),
         ),
-        command("call it as the app, with a body", format!("X/DownstreamApiUnauthenticated/orders-app")),
+        command(
+            "call it as the app, with a body",
+            format!(
+                "curl -s -H 'Content-Type: application/json' -d '{{\"item\":\"tea\"}}' {sidecar}/DownstreamApiUnauthenticated/orders-app"
+            ),
+        ),
     ]
 }
 
