@@ -55,7 +55,11 @@ fn licences(workspace: &Workspace) -> Result<()> {
 
 fn documents(workspace: &Workspace) -> Result<()> {
     let arguments = ["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"];
-    shell::run(shell::cargo(&workspace.root).args(arguments).env("RUSTDOCFLAGS", "-D warnings"))
+    shell::run(
+        shell::cargo(&workspace.root)
+            .args(arguments)
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"),
+    )
 }
 
 fn tests(_: &Workspace) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Judging inbound access tokens.
 //!
 //! [`Validator::validate`] takes a token apart, finds its key in [`Metadata`], checks the signature and lets
-//! [`judge`] decide by pure rules. A token that comes again skips the signature, never the rules, and never the question
+//! [`mod@judge`] decide by pure rules. A token that comes again skips the signature, never the rules, and never the question
 //! whether its key is still published.
 
 mod audience;
