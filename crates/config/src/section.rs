@@ -166,7 +166,7 @@ impl<'a> Section<'a> {
         let problem = match text.parse() {
             Ok(value) => return Some(value),
             Err(_) if self.recorder.is_secret(&self.key_of(name)) => "the value does not parse".to_owned(),
-            Err(error) => format!("`{}`: {error}", values::excerpt(text)),
+            Err(error) => values::complaint(text, &error.to_string()),
         };
         self.fault(name, problem, hint);
         None

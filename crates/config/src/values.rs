@@ -63,6 +63,12 @@ fn blank(letter: char) -> bool {
 /// Characters of a value that a message shows.
 const MAX_EXCERPT: usize = 80;
 
+/// What a parser says of a text, the text before it unless the parser shows it itself.
+pub(crate) fn complaint(text: &str, error: &str) -> String {
+    let shown = format!("`{}`", excerpt(text));
+    if error.contains(&shown) { error.to_owned() } else { format!("{shown}: {error}") }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
