@@ -84,6 +84,20 @@
 //!
 //! Held by `the_twin_of_an_ecdsa_signature_is_valid_so_token_bytes_are_no_replay_key`.
 //!
+//! # Proof of possession without the key
+//!
+//! A signed HTTP request brings the key along that checks it. The access token within has been issued for one key, and
+//! the request's own word about it counts only where its thumbprint is that one; keys are never fetched.
+//!
+//! Held by `a_key_of_the_attackers_is_not_accepted_in_the_place_of_the_bound_one`.
+//!
+//! A signed HTTP request that is caught on its way is good for its own request only, for minutes, and once: the key to
+//! remember it by is made of the signed part.
+//!
+//! Held by `each_claim_that_is_wrong_is_refused`.
+//! Held by `a_request_is_valid_for_its_lifetime_and_not_before_it_was_made`.
+//! Held by `the_replay_key_is_that_of_the_signed_part`.
+//!
 //! # Encrypted and signed tokens confused
 //!
 //! Everyone can encrypt to a public key, so a token that merely decrypts proves nothing. Five parts are

@@ -39,6 +39,11 @@ impl<'a> UnverifiedJws<'a> {
         &self.payload
     }
 
+    /// Header and payload as they were signed. Unlike the signature they cannot be written in another way.
+    pub(crate) fn signing_input(&self) -> &'a str {
+        self.signing_input
+    }
+
     /// Checks the signature with a key and an algorithm that the caller allows.
     pub fn verify(self, key: &VerifyingKey, allowed: &[Algorithm]) -> Result<VerifiedJws, JoseError> {
         if !allowed.contains(&self.algorithm) {

@@ -1,4 +1,5 @@
-//! JSON Web Signature, Encryption, Key and Token (RFC 7515 to 7519, 7638) for tokens that Entra and its clients make.
+//! JSON Web Signature, Encryption, Key and Token (RFC 7515 to 7519, 7638) and signed HTTP requests, as Entra and its
+//! clients make them.
 //!
 //! Values and rules only: no clock, no I/O, no Entra. What is parsed is [`UnverifiedJws`]; only [`UnverifiedJws::verify`]
 //! makes a [`VerifiedJws`], and only that one shows its claims as facts.
@@ -20,6 +21,7 @@ mod key;
 mod numeric_date;
 mod pem;
 mod rsa;
+pub mod shr;
 mod sign;
 
 pub use algorithm::Algorithm;

@@ -202,12 +202,17 @@ fn a_signature_has_one_spelling() {
 fn the_twin_of_an_ecdsa_signature_is_valid_so_token_bytes_are_no_replay_key() {
     let key = SigningKey::generate_p256().unwrap();
     let token = sign_compact(&Map::new(), b"{}", &key, Algorithm::ES256).unwrap();
+    let twin = twin(&token);
+    assert_ne!(twin, token);
+    assert_eq!(verify(&twin, &key.verifying_key()), verify(&token, &key.verifying_key()));
+}
+
+/// A token with an ES256 signature, and the other signature that is as good.
+pub(crate) fn twin(token: &str) -> String {
     let (input, signature) = token.rsplit_once('.').unwrap();
     let bytes = base64url::decode(signature).unwrap();
     let twin = [&bytes[..32], &subtract(&P256_ORDER, &bytes[32..])].concat();
-    let twin = format!("{input}.{}", base64url::encode(twin));
-    assert_ne!(twin, token);
-    assert_eq!(verify(&twin, &key.verifying_key()), verify(&token, &key.verifying_key()));
+    format!("{input}.{}", base64url::encode(twin))
 }
 
 /// `a - b` for big-endian numbers of one length.
@@ -261,6 +266,8 @@ fn the_page_of_attacks_names_these_tests() {
     let page = include_str!("../../src/attacks.rs");
     let tests = [include_str!("attacks.rs"), include_str!("attacks_jwe.rs")].concat();
     let elsewhere = [
+        include_str!("shr.rs"),
+        include_str!("shr_key.rs"),
         include_str!("wycheproof.rs"),
         include_str!("wycheproof_jwe.rs"),
         include_str!("../../src/jwe/content.rs"),

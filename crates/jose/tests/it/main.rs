@@ -13,6 +13,10 @@ mod rfc_7516;
 #[cfg(test)]
 mod rfc_7520;
 #[cfg(test)]
+mod shr;
+#[cfg(test)]
+mod shr_key;
+#[cfg(test)]
 mod wycheproof;
 #[cfg(test)]
 mod wycheproof_jwe;
