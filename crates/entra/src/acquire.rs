@@ -1,6 +1,7 @@
 //! The engine's front: a request in, a token out.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use std::{
 
 use aws_lc_rs::digest;
 use sidekey_host::{Clock, UnixTime};
-use sidekey_oauth::{Secret, TokenReply};
+use sidekey_oauth::{Secret, TenantId, TokenReply};
 use tracing::Instrument as _;
 
 use crate::{
@@ -18,18 +19,19 @@ use crate::{
     authority::Health,
     cache::{
         Entry, TokenCache,
-        key::{Key, KeyRef, KnownHash, Parts},
+        key::{Identity, Key, KeyRef, KnownHash, Parts, ScopeSet},
         policy::{Lifetime, Verdict},
     },
     cooldown::Cooldowns,
     flight::{Flights, Work},
-    flow::{self, Plan},
+    flow::{self, Plan, session},
     http::reply::Failure,
     metadata::Metadata,
-    token_client::TokenClient,
+    token_client::{Ask, TokenClient},
 };
 
 type Fetched = Result<Arc<AccessToken>, AcquireError>;
+type Acquired = Result<(Arc<AccessToken>, CacheOutcome), AcquireError>;
 
 /// The token engine. One per configuration; shared, never cloned inside.
 #[derive(Debug)]
@@ -39,14 +41,23 @@ pub struct Entra {
     realm: Box<str>,
     client: TokenClient,
     http: reqwest::Client,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     validator: Validator,
-    cache: Arc<TokenCache>,
+    pub(crate) cache: Arc<TokenCache>,
     flights: Arc<Flights<Key, Fetched, KnownHash>>,
     cooldowns: Cooldowns,
     health: Health,
     /// Numbers the fetches, so that a slow one does not replace what a later one brought.
     sequence: Arc<AtomicU64>,
+}
+
+/// What distinguishes a grant from others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GrantParts<'a> {
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) identity: Identity<'a>,
+    pub(crate) session_key: Option<&'a str>,
 }
 
 impl Entra {
@@ -91,11 +102,9 @@ impl Entra {
 
     /// Gives a token: from the cache if there is a good one, else by one acquisition per key, which a caller that leaves does
     /// not cancel.
-    pub async fn acquire(
-        self: &Arc<Self>,
-        request: &TokenRequest,
-    ) -> Result<(Arc<AccessToken>, CacheOutcome), AcquireError> {
-        let plan = flow::plan(request, &self.config)?;
+    pub async fn acquire(self: &Arc<Self>, request: &TokenRequest) -> Acquired {
+        let session = session::find(self, request)?;
+        let plan = flow::plan(request, session.as_ref(), &self.config)?;
         let key = self.key(request, &plan, None);
         if let Some(hit) = self.from_cache(request, &key) {
             return Ok(hit);
@@ -113,7 +122,8 @@ impl Entra {
 
     /// A token from the cache, if there is one that may be handed out; never waits.
     pub fn try_cached(self: &Arc<Self>, request: &TokenRequest) -> Option<(Arc<AccessToken>, CacheOutcome)> {
-        let plan = flow::plan(request, &self.config).ok()?;
+        let session = session::find(self, request).ok()?;
+        let plan = flow::plan(request, session.as_ref(), &self.config).ok()?;
         self.from_cache(request, &self.key(request, &plan, None))
     }
 
@@ -131,6 +141,7 @@ impl Entra {
         self.cache.key(Parts {
             realm: &self.realm,
             tenant: plan.tenant,
+            agent: plan.agent,
             identity: plan.identity,
             scopes: plan.scopes,
             claims,
@@ -138,7 +149,50 @@ impl Entra {
             session_key: request.session_key.as_deref(),
             pop_public_key: request.pop_public_key.as_deref(),
             extra_parameters: &request.extra_parameters,
+            extra_headers: &request.extra_headers,
         })
+    }
+
+    /// The key of what brings new tokens.
+    pub(crate) fn grant_key<'a>(&'a self, parts: &GrantParts<'a>) -> KeyRef<'a> {
+        self.cache.key(Parts {
+            realm: &self.realm,
+            tenant: parts.tenant,
+            agent: parts.agent,
+            identity: parts.identity,
+            scopes: ScopeSet::Empty,
+            claims: None,
+            fmi_path: None,
+            session_key: parts.session_key,
+            pop_public_key: None,
+            extra_parameters: &[],
+            extra_headers: &[],
+        })
+    }
+
+    /// A token that a flow needs on its way to another: cached and shared like any. In a box, because its own flow may need
+    /// one too.
+    pub(crate) fn leg(self: &Arc<Self>, request: TokenRequest) -> Pin<Box<dyn Future<Output = Acquired> + Send>> {
+        let engine = Arc::clone(self);
+        Box::pin(async move { engine.acquire(&request).await })
+    }
+
+    /// Sends one request to the token endpoint, unless the authority is known to be down.
+    pub(crate) async fn ask(&self, ask: &Ask<'_>) -> Result<TokenReply, Failure> {
+        self.health.admit(self.clock.now()).map_err(|wait| {
+            let message =
+                format!("`{}` did not answer several times; it is not asked for a moment", self.config.authority);
+            unavailable(message, Some(wait))
+        })?;
+        let answer = self.client.fetch(ask).await;
+        match &answer {
+            Err(failure) if failure.unhealthy => self.health.failed(self.clock.now()),
+            Ok(_) | Err(Failure { error: AcquireError::Refused(_) | AcquireError::Unavailable { .. }, .. }) => {
+                self.health.answered();
+            }
+            Err(_) => {}
+        }
+        answer
     }
 
     fn from_cache(
@@ -196,28 +250,35 @@ impl Entra {
         Box::pin(async move { engine.fetch(&request, key).await }.in_current_span())
     }
 
-    async fn fetch(&self, request: &TokenRequest, key: Key) -> Fetched {
+    async fn fetch(self: &Arc<Self>, request: &TokenRequest, key: Key) -> Fetched {
         let asked_at = self.clock.now();
         if let Some(token) = self.already_fetched(request, &key, asked_at) {
             return Ok(token);
         }
-        self.health.admit(asked_at).map_err(|wait| {
-            let message =
-                format!("`{}` did not answer several times; it is not asked for a moment", self.config.authority);
-            unavailable(message, Some(wait))
-        })?;
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
         let started = tokio::time::Instant::now();
-        match self.client.fetch(request).await {
+        match self.in_time(flow::run(self, request)).await {
             Ok(reply) => {
-                self.health.answered();
                 self.cooldowns.forget(&key);
                 let entry = entry(&reply, asked_at, sequence);
                 log(request, &entry, started.elapsed());
                 Ok(self.store(key, entry))
             }
-            Err(failure) => Err(self.failed(&key, failure)),
+            Err(failure) => {
+                self.cooldowns.remember(&key, &failure.error, self.clock.now());
+                Err(failure.error)
+            }
         }
+    }
+
+    /// A flow within the configured time, however many requests it takes.
+    async fn in_time<T>(&self, run: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let budget = self.config.acquire_timeout;
+        tokio::time::timeout(budget, run).await.unwrap_or_else(|_| {
+            self.health.failed(self.clock.now());
+            let message = format!("`{}` gave no token within {} s", self.config.authority, budget.as_secs());
+            Err(unavailable(message, None).into())
+        })
     }
 
     /// Another flight may have brought a token between a caller's look-up and this one's beginning.
@@ -235,24 +296,8 @@ impl Entra {
         token
     }
 
-    fn failed(&self, key: &Key, failure: Failure) -> AcquireError {
-        let now = self.clock.now();
-        match &failure.error {
-            _ if failure.unhealthy => self.health.failed(now),
-            AcquireError::Refused(_) | AcquireError::Unavailable { .. } => self.health.answered(),
-            _ => {}
-        }
-        self.cooldowns.remember(key, &failure.error, now);
-        failure.error
-    }
-
     /// While Entra does not answer, a token that is still valid is better than none, unless the caller wants another one.
-    fn despite(
-        &self,
-        error: AcquireError,
-        request: &TokenRequest,
-        key: &Key,
-    ) -> Result<(Arc<AccessToken>, CacheOutcome), AcquireError> {
+    fn despite(&self, error: AcquireError, request: &TokenRequest, key: &Key) -> Acquired {
         let usable = matches!(error, AcquireError::Unavailable { .. }) && !bypasses_cache(request);
         let entry = self.cache.get_owned(key).filter(|_| usable);
         match entry {
@@ -277,7 +322,7 @@ fn logged(work: Work<Fetched>) -> Work<Fetched> {
 }
 
 /// A challenge has to be answered by Entra, and so has a caller who insists.
-fn bypasses_cache(request: &TokenRequest) -> bool {
+pub(crate) fn bypasses_cache(request: &TokenRequest) -> bool {
     request.force_refresh || claims(request).is_some()
 }
 
@@ -297,14 +342,13 @@ fn entry(reply: &TokenReply, asked_at: UnixTime, sequence: u64) -> Entry {
 
 fn log(request: &TokenRequest, entry: &Entry, took: Duration) {
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    let (token, expires_on) = (short_hash(&entry.token.authorization), entry.lifetime.expires_on.0);
+    let (token, expires_on) = (short_hash(&entry.token), entry.lifetime.expires_on.0);
     tracing::info!(scopes = %request.scopes, token, expires_on, duration_ms, "token acquired");
 }
 
 /// How logs name a token: the first 8 hexadecimal characters of its SHA-256.
-fn short_hash(authorization: &Secret) -> String {
-    let token = authorization.expose().split_once(' ').map_or("", |(_, token)| token);
-    let hash = digest::digest(&digest::SHA256, token.as_bytes());
+fn short_hash(token: &AccessToken) -> String {
+    let hash = digest::digest(&digest::SHA256, token.token().as_bytes());
     let start = hash.as_ref().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
     format!("{start:08x}")
 }

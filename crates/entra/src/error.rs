@@ -29,6 +29,12 @@ pub enum AcquireError {
     /// There is no user to act for. 401 with the original's text.
     #[error("No account or login hint was passed to the AcquireTokenSilent call. ")]
     NoUser,
+    /// No long-running session has the key. 401.
+    #[error(
+        "obo_cache_key_not_in_cache_error: no long-running session has this LongRunningWebApiSessionKey: none was begun with it \
+         here, or it has ended; begin it with the user's token and the same key"
+    )]
+    NoSession,
     /// No credential could be loaded, or a setting makes the request impossible. 500; the text is for the log alone.
     #[error("{0}")]
     Configuration(String),

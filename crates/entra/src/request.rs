@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reqwest::header::{HeaderName, HeaderValue};
 use sidekey_host::UnixTime;
 use sidekey_oauth::{Scopes, Secret, TenantId};
 use uuid::Uuid;
@@ -23,8 +24,10 @@ pub struct TokenRequest {
     pub session_key: Option<String>,
     /// The confirmation of a proof-of-possession token (`PopPublicKey`), as configured or sent.
     pub pop_public_key: Option<String>,
-    /// Extra form or query parameters of the token request.
+    /// Extra query parameters of the token request.
     pub extra_parameters: Vec<(String, String)>,
+    /// Extra headers of the token request.
+    pub extra_headers: Vec<(HeaderName, HeaderValue)>,
     /// Do not answer from the cache; keep what is got.
     pub force_refresh: bool,
     /// The id that Entra logs; a new one per request if absent.
@@ -43,6 +46,7 @@ impl TokenRequest {
             session_key: None,
             pop_public_key: None,
             extra_parameters: Vec::new(),
+            extra_headers: Vec::new(),
             force_refresh: false,
             correlation_id: None,
         }
@@ -57,7 +61,10 @@ pub enum Flow {
     /// The user whose token came in: on-behalf-of.
     OnBehalfOf(UserAssertion),
     /// The user of an earlier on-behalf-of session, by the request's `session_key` alone.
-    Session,
+    Session {
+        /// The agent that acts for the user, where the session was begun by one.
+        agent: Option<String>,
+    },
     /// A managed identity; `None` is the system-assigned one.
     ManagedIdentity {
         /// The client id of a user-assigned identity.
@@ -109,6 +116,13 @@ pub struct AccessToken {
     pub scheme: TokenScheme,
     /// When it ends.
     pub expires_on: UnixTime,
+}
+
+impl AccessToken {
+    /// The token itself, without its scheme.
+    pub(crate) fn token(&self) -> &str {
+        self.authorization.expose().split_once(' ').map_or("", |(_, token)| token)
+    }
 }
 
 impl std::fmt::Debug for AccessToken {

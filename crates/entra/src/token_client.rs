@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, header::HeaderValue};
 use sidekey_host::Clock;
-use sidekey_oauth::{TokenReply, grant, merge_claims};
+use sidekey_oauth::{Secret, TenantId, TokenReply, grant, merge_claims};
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
 use crate::{
-    AcquireError, Config, Flow, TokenRequest, TokenScheme,
+    AcquireError, AgentUser, Config, Flow, TokenRequest, TokenScheme,
     authority::Endpoints,
     credential::{Chosen, Credentials, Proof, Purpose, Surroundings},
-    flow::{self, Form, Plan},
+    flow::Form,
     http::{
         self,
         reply::{self, Failure},
@@ -32,10 +32,30 @@ pub(crate) struct TokenClient {
     pub(crate) retry_pause: Duration,
 }
 
+/// One request to the token endpoint.
+#[derive(Debug)]
+pub(crate) struct Ask<'a> {
+    /// What it is made for: claims, parameters and correlation id are taken from here.
+    pub(crate) request: &'a TokenRequest,
+    /// The tenant to ask; `None` where the authority has none.
+    pub(crate) tenant: Option<&'a TenantId>,
+    pub(crate) client: AskAs<'a>,
+    /// The grant's own fields.
+    pub(crate) form: Form,
+}
+
+/// As which client, and how that is proved.
+#[derive(Debug)]
+pub(crate) enum AskAs<'a> {
+    /// The configured application, by its credentials.
+    Application,
+    /// An agent identity, by a token of its blueprint.
+    Agent { id: &'a str, assertion: Secret },
+}
+
 /// What stays the same over the tries of one request.
 struct Prepared<'a> {
-    request: &'a TokenRequest,
-    plan: Plan<'a>,
+    ask: &'a Ask<'a>,
     /// Without its query, for messages and assertions.
     endpoint: String,
     url: Url,
@@ -60,22 +80,13 @@ impl TokenClient {
         }
     }
 
-    /// Asks for the token of a request, within the configured time.
-    pub(crate) async fn fetch(&self, request: &TokenRequest) -> Result<TokenReply, Failure> {
-        let budget = self.config.acquire_timeout;
-        tokio::time::timeout(budget, self.exchange(request)).await.unwrap_or_else(|_| {
-            let message = format!("`{}` gave no token within {} s", self.config.authority, budget.as_secs());
-            let error = AcquireError::Unavailable { message, throttled: false, retry_after: None, reply: None };
-            Err(Failure { error, retry: false, unhealthy: true })
-        })
-    }
-
-    async fn exchange(&self, request: &TokenRequest) -> Result<TokenReply, Failure> {
-        let prepared = self.prepare(request).await?;
-        let mut chosen = self.choose(&prepared, None).await.map_err(AcquireError::Configuration)?;
+    /// Sends a request, twice or with another credential where that may help.
+    pub(crate) async fn fetch(&self, ask: &Ask<'_>) -> Result<TokenReply, Failure> {
+        let prepared = self.prepare(ask).await?;
+        let mut proof = self.prove(&prepared).await?;
         let (mut tried_again, mut switched) = (false, false);
         loop {
-            let failure = match self.send(&prepared, &chosen.proof).await {
+            let failure = match self.send(&prepared, proof.proof()).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -84,25 +95,29 @@ impl TokenClient {
                 tracing::warn!(%correlation_id, error = %failure.error, "no token, trying once more");
                 tried_again = true;
                 tokio::time::sleep(self.retry_pause.mul_f64(rand::random_range(0.5..1.5))).await;
-            } else if blames_the_credential(&failure) && !switched {
-                tracing::warn!(%correlation_id, error = %failure.error, "the client credential was refused");
-                switched = true;
-                chosen = self.choose(&prepared, Some(chosen)).await.map_err(|_| failure)?;
-            } else {
-                return Err(failure);
+                continue;
+            }
+            match proof {
+                Proven::Chosen(refused) if blames_the_credential(&failure) && !switched => {
+                    tracing::warn!(%correlation_id, error = %failure.error, "the client credential was refused");
+                    switched = true;
+                    let other = self.credentials.choose_after(&refused, &self.purpose(&prepared)).await;
+                    proof = other.map(Proven::Chosen).ok_or(failure)?;
+                }
+                _ => return Err(failure),
             }
         }
     }
 
-    async fn prepare<'a>(&'a self, request: &'a TokenRequest) -> Result<Prepared<'a>, AcquireError> {
+    async fn prepare<'a>(&'a self, ask: &'a Ask<'a>) -> Result<Prepared<'a>, AcquireError> {
         let deadline = Instant::now() + self.config.acquire_timeout;
-        let plan = flow::plan(request, &self.config)?;
+        let request = ask.request;
         let claims = merge_claims(&self.config.client_capabilities, request.claims.as_deref());
         let claims = claims.map_err(|error| AcquireError::Configuration(error.to_string()))?;
-        let endpoint = self.endpoints.token_endpoint(plan.tenant, self.clock.now()).await?;
+        let endpoint = self.endpoints.token_endpoint(ask.tenant, self.clock.now()).await?;
         let url = self.with_parameters(&endpoint, request)?;
         let correlation_id = request.correlation_id.unwrap_or_else(Uuid::new_v4);
-        Ok(Prepared { request, plan, endpoint, url, claims, correlation_id, deadline })
+        Ok(Prepared { ask, endpoint, url, claims, correlation_id, deadline })
     }
 
     /// The configuration's parameters, and the request's, which win.
@@ -119,14 +134,13 @@ impl TokenClient {
         Ok(url)
     }
 
-    /// A proof; another one if the last was refused.
-    async fn choose(&self, prepared: &Prepared<'_>, refused: Option<Chosen>) -> Result<Chosen, String> {
-        let purpose = self.purpose(prepared);
-        match refused {
-            None => self.credentials.choose(&purpose).await,
-            Some(refused) => {
-                let other = self.credentials.choose_after(&refused, &purpose).await;
-                other.ok_or_else(|| "there is no other".to_owned())
+    /// The proof to begin with.
+    async fn prove(&self, prepared: &Prepared<'_>) -> Result<Proven, AcquireError> {
+        match &prepared.ask.client {
+            AskAs::Agent { assertion, .. } => Ok(Proven::Given(Proof::Assertion(assertion.clone()))),
+            AskAs::Application => {
+                let chosen = self.credentials.choose(&self.purpose(prepared)).await;
+                chosen.map(Proven::Chosen).map_err(AcquireError::Configuration)
             }
         }
     }
@@ -135,11 +149,11 @@ impl TokenClient {
         Purpose {
             client_id: self.config.client_id.clone(),
             audience: prepared.endpoint.clone(),
-            tenant: prepared.plan.tenant.cloned(),
+            tenant: prepared.ask.tenant.cloned(),
             takes_ps256: self.config.authority.takes_ps256(),
             send_x5c: self.config.send_x5c,
-            fmi_path: prepared.request.fmi_path.clone(),
-            claims: prepared.request.claims.clone(),
+            fmi_path: prepared.ask.request.fmi_path.clone(),
+            claims: prepared.ask.request.claims.clone(),
             correlation_id: prepared.correlation_id,
             now: self.clock.now(),
             deadline: prepared.deadline,
@@ -158,16 +172,23 @@ impl TokenClient {
             .header("x-client-SKU", "sidekey")
             .header("x-client-Ver", env!("CARGO_PKG_VERSION"))
             .header("x-ms-lib-capability", "retry-after, h429");
-        if let Some(hint) = routing_hint(prepared.request) {
+        if let Some(hint) = routing_hint(prepared.ask) {
             request = request.header("x-anchormailbox", hint);
         }
+        request = request.headers(prepared.ask.request.extra_headers.iter().cloned().collect());
         let answer = http::post_form(request, form.fields(), self.clock.now()).await;
         reply::judge(answer, &prepared.endpoint, TokenScheme::Bearer, prepared.correlation_id)
     }
 
     fn form(&self, prepared: &Prepared<'_>, proof: &Proof) -> Form {
-        let mut form = flow::form(prepared.request, &prepared.plan);
-        form.push("client_id", self.config.client_id.as_str());
+        let mut form = prepared.ask.form.clone();
+        form.push(
+            "client_id",
+            match prepared.ask.client {
+                AskAs::Application => self.config.client_id.as_str(),
+                AskAs::Agent { id, .. } => id,
+            },
+        );
         match proof {
             Proof::Secret(secret) => form.push_secret("client_secret", secret.clone()),
             Proof::Assertion(assertion) => {
@@ -187,11 +208,35 @@ impl From<AcquireError> for Failure {
     }
 }
 
-/// Entra routes a user's requests by it: `oid:{user}@{tenant}`.
-fn routing_hint(request: &TokenRequest) -> Option<HeaderValue> {
-    let Flow::OnBehalfOf(assertion) = &request.flow else { return None };
-    let (user, tenant) = (assertion.user.as_ref()?, assertion.tenant.as_ref()?);
-    HeaderValue::from_str(&format!("oid:{user}@{tenant}")).ok()
+/// The proof of a request and where it is from.
+enum Proven {
+    /// Ours to choose: another one may be tried.
+    Chosen(Chosen),
+    /// Given with the request.
+    Given(Proof),
+}
+
+impl Proven {
+    fn proof(&self) -> &Proof {
+        match self {
+            Self::Chosen(chosen) => &chosen.proof,
+            Self::Given(proof) => proof,
+        }
+    }
+}
+
+/// Entra routes a user's requests by it: `oid:{user}@{tenant}` or `upn:{name}`.
+fn routing_hint(ask: &Ask<'_>) -> Option<HeaderValue> {
+    let hint = match &ask.request.flow {
+        Flow::OnBehalfOf(assertion) | Flow::Agent { assertion: Some(assertion), .. } => {
+            let (user, tenant) = (assertion.user.as_ref()?, assertion.tenant.as_ref()?);
+            format!("oid:{user}@{tenant}")
+        }
+        Flow::AgentUser { user: AgentUser::ObjectId(id), .. } => format!("oid:{id}@{}", ask.tenant?),
+        Flow::AgentUser { user: AgentUser::Name(name), .. } => format!("upn:{name}"),
+        Flow::App | Flow::Agent { .. } | Flow::Session { .. } | Flow::ManagedIdentity { .. } => return None,
+    };
+    HeaderValue::from_str(&hint).ok()
 }
 
 /// Whether Entra refused the credential in a way that another one, or a new assertion, may cure.

@@ -12,6 +12,7 @@ use crate::{options::TokenOptions, query::Agent};
 /// | yes | agent | any | the agent itself |
 /// | any | agent's user | any | the agent's user |
 /// | no | agent | yes | the agent on behalf of the user |
+/// | no | agent | no | the agent's session, if one is named |
 /// | no | none | yes | on behalf of the user |
 /// | no | none | no | the session, if one is named |
 pub(crate) fn choose(
@@ -36,9 +37,6 @@ pub(crate) enum NoFlow {
     /// Two identities at once.
     #[error("AgentIdentity and AcquireTokenOptions.ManagedIdentity are mutually exclusive")]
     AgentAndManagedIdentity,
-    /// A session is bound to a user, and an agent in it to that user's token.
-    #[error("An agent cannot continue a long-running session without the user's token")]
-    AgentSession,
 }
 
 fn agent_user(agent: &str, user: AgentUser) -> Flow {
@@ -50,7 +48,7 @@ fn for_agent(options: &TokenOptions, agent: &str, assertion: Option<&UserAsserti
     match assertion {
         _ if options.app_token => Ok(Flow::Agent { agent, assertion: None }),
         Some(assertion) => Ok(Flow::Agent { agent, assertion: Some(assertion.clone()) }),
-        None if options.session_key.is_some() => Err(NoFlow::AgentSession),
+        None if options.session_key.is_some() => Ok(Flow::Session { agent: Some(agent) }),
         None => Err(NoFlow::NoUser),
     }
 }
@@ -60,7 +58,7 @@ fn without_agent(options: &TokenOptions, assertion: Option<&UserAssertion>) -> R
         (Some(identity), _) => Ok(Flow::ManagedIdentity { client_id: identity.client_id.clone() }),
         (None, _) if options.app_token => Ok(Flow::App),
         (None, Some(assertion)) => Ok(Flow::OnBehalfOf(assertion.clone())),
-        (None, None) if options.session_key.is_some() => Ok(Flow::Session),
+        (None, None) if options.session_key.is_some() => Ok(Flow::Session { agent: None }),
         (None, None) => Err(NoFlow::NoUser),
     }
 }
@@ -80,7 +78,7 @@ mod tests {
         match flow {
             Ok(Flow::App) => "app".into(),
             Ok(Flow::OnBehalfOf(_)) => "user".into(),
-            Ok(Flow::Session) => "session".into(),
+            Ok(Flow::Session { agent }) => format!("session {agent:?}"),
             Ok(Flow::ManagedIdentity { client_id }) => format!("managed {client_id:?}"),
             Ok(Flow::Agent { agent, assertion }) => format!("agent {} {}", agent == AGENT, assertion.is_some()),
             Ok(Flow::AgentUser { agent, user: AgentUser::Name(user) }) => format!("{user} of agent {}", agent == AGENT),
@@ -112,10 +110,10 @@ mod tests {
             (&plain, user(), false, "bob of agent true"),
             (&plain, agent(), true, "agent true true"),
             (&plain, agent(), false, "NoUser"),
-            (&session, agent(), false, "AgentSession"),
+            (&session, agent(), false, "session Some(\"11112222-bbbb-3333-cccc-4444dddd5555\")"),
             (&plain, none(), true, "user"),
             (&session, none(), true, "user"),
-            (&session, none(), false, "session"),
+            (&session, none(), false, "session None"),
             (&plain, none(), false, "NoUser"),
         ];
         for (options, agent, has_token, expected) in table {

@@ -30,6 +30,8 @@ pub(crate) struct TokenOptions {
     pub(crate) pop_public_key: Option<String>,
     /// `AcquireTokenOptions:ExtraQueryParameters` and `:ExtraParameters`
     pub(crate) extra_parameters: Vec<(String, String)>,
+    /// `AcquireTokenOptions:ExtraHeadersParameters`
+    pub(crate) extra_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The managed identity whose token is asked for.
@@ -55,6 +57,7 @@ impl TokenOptions {
             pop_public_key: self.pop_public_key.clone().filter(|_| is_app),
             session_key: self.session_key.clone().filter(|_| !is_app),
             extra_parameters: self.extra_parameters.clone(),
+            extra_headers: self.extra_headers.clone(),
             force_refresh: self.force_refresh,
             correlation_id: self.correlation_id,
             ..TokenRequest::new(flow, self.scopes.clone())

@@ -8,9 +8,11 @@ use std::{
     sync::Arc,
 };
 
+use quick_cache::Equivalent;
+use reqwest::header::{HeaderName, HeaderValue};
 use sidekey_oauth::{Scope, Scopes, TenantId};
 
-use quick_cache::Equivalent;
+use crate::AgentUser;
 
 /// The parts of a key, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +21,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) realm: &'a str,
     /// The tenant that is asked; `None` where the authority has none.
     pub(crate) tenant: Option<&'a TenantId>,
-    pub(crate) identity: Identity,
+    /// The agent identity that is the client, where the application is not.
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) identity: Identity<'a>,
     pub(crate) scopes: ScopeSet<'a>,
     pub(crate) claims: Option<&'a str>,
     pub(crate) fmi_path: Option<&'a str>,
@@ -27,15 +31,32 @@ pub(crate) struct Parts<'a> {
     /// The key that the token is bound to; it decides the token's scheme too.
     pub(crate) pop_public_key: Option<&'a str>,
     pub(crate) extra_parameters: &'a [(String, String)],
+    pub(crate) extra_headers: &'a [(HeaderName, HeaderValue)],
 }
 
-/// Whose token it is. Agents, their users and managed identities get a line each here.
+/// Whose token it is. A new kind of identity is a line here and one in [`OwnedIdentity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Identity {
-    /// The application's own.
+pub(crate) enum Identity<'a> {
+    /// The client's own.
     App,
     /// The user's whose token has this SHA-256.
     User([u8; 32]),
+    /// An agent's user account's.
+    AgentUser(&'a AgentUser),
+    /// The user's who is bound to the session; a SHA-256 names the user.
+    SessionUser([u8; 32]),
+    /// Nobody's: what a session itself is filed under.
+    Session,
+}
+
+/// An [`Identity`] that borrows nothing.
+#[derive(Debug)]
+enum OwnedIdentity {
+    App,
+    User([u8; 32]),
+    AgentUser(AgentUser),
+    SessionUser([u8; 32]),
+    Session,
 }
 
 /// Scopes as a set: order does not matter.
@@ -45,6 +66,8 @@ pub(crate) enum ScopeSet<'a> {
     One(&'a Scope),
     /// A user token's scopes, of which OpenID Connect's own do not count: they are always asked for.
     Of(&'a Scopes),
+    /// None: what is kept is no access token but what brings one.
+    Empty,
 }
 
 /// A borrowed key with its hash.
@@ -65,7 +88,8 @@ pub(crate) struct Key {
 struct OwnedParts {
     realm: Box<str>,
     tenant: Option<TenantId>,
-    identity: Identity,
+    agent: Option<Box<str>>,
+    identity: OwnedIdentity,
     /// Without OpenID Connect's own.
     scopes: Scopes,
     claims: Option<Box<str>>,
@@ -73,6 +97,7 @@ struct OwnedParts {
     session_key: Option<Box<str>>,
     pop_public_key: Option<Box<str>>,
     extra_parameters: Box<[(String, String)]>,
+    extra_headers: Box<[(HeaderName, HeaderValue)]>,
 }
 
 impl<'a> KeyRef<'a> {
@@ -82,18 +107,19 @@ impl<'a> KeyRef<'a> {
 
     pub(crate) fn to_key(self) -> Key {
         let boxed = |text: Option<&str>| text.map(Box::from);
-        let Parts { realm, tenant, identity, scopes, claims, fmi_path, session_key, pop_public_key, extra_parameters } =
-            self.parts;
+        let parts = self.parts;
         let parts = OwnedParts {
-            realm: realm.into(),
-            tenant: tenant.cloned(),
-            identity,
-            scopes: scopes.iter().cloned().collect(),
-            claims: boxed(claims),
-            fmi_path: boxed(fmi_path),
-            session_key: boxed(session_key),
-            pop_public_key: boxed(pop_public_key),
-            extra_parameters: extra_parameters.into(),
+            realm: parts.realm.into(),
+            tenant: parts.tenant.cloned(),
+            agent: boxed(parts.agent),
+            identity: parts.identity.to_owned(),
+            scopes: parts.scopes.iter().cloned().collect(),
+            claims: boxed(parts.claims),
+            fmi_path: boxed(parts.fmi_path),
+            session_key: boxed(parts.session_key),
+            pop_public_key: boxed(parts.pop_public_key),
+            extra_parameters: parts.extra_parameters.into(),
+            extra_headers: parts.extra_headers.into(),
         };
         Key { hash: self.hash, parts: Arc::new(parts) }
     }
@@ -103,11 +129,13 @@ impl Key {
     /// Bytes on the heap, about.
     pub(crate) fn size(&self) -> usize {
         let parts = &self.parts;
-        let texts = [&parts.claims, &parts.fmi_path, &parts.session_key, &parts.pop_public_key];
+        let texts = [&parts.agent, &parts.claims, &parts.fmi_path, &parts.session_key, &parts.pop_public_key];
         let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
         let scopes: usize = parts.scopes.iter().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
         let extra: usize = parts.extra_parameters.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
-        size_of::<OwnedParts>() + parts.realm.len() + texts + scopes + extra
+        let headers: usize =
+            parts.extra_headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 64).sum();
+        size_of::<OwnedParts>() + parts.realm.len() + parts.identity.size() + texts + scopes + extra + headers
     }
 
     fn parts(&self) -> Parts<'_> {
@@ -115,13 +143,15 @@ impl Key {
         Parts {
             realm: &own.realm,
             tenant: own.tenant.as_ref(),
-            identity: own.identity,
+            agent: own.agent.as_deref(),
+            identity: own.identity.borrow(),
             scopes: ScopeSet::Of(&own.scopes),
             claims: own.claims.as_deref(),
             fmi_path: own.fmi_path.as_deref(),
             session_key: own.session_key.as_deref(),
             pop_public_key: own.pop_public_key.as_deref(),
             extra_parameters: &own.extra_parameters,
+            extra_headers: &own.extra_headers,
         }
     }
 }
@@ -129,12 +159,11 @@ impl Key {
 impl Parts<'_> {
     fn hash(&self, seed: &RandomState) -> u64 {
         let mut hasher = seed.build_hasher();
-        let Self { realm, tenant, identity, scopes, claims, fmi_path, session_key, pop_public_key, extra_parameters } =
-            self;
-        (realm, tenant, identity, claims, fmi_path, session_key, pop_public_key).hash(&mut hasher);
-        extra_parameters.hash(&mut hasher);
+        (self.realm, self.tenant, self.agent, self.identity).hash(&mut hasher);
+        (self.claims, self.fmi_path, self.session_key, self.pop_public_key).hash(&mut hasher);
+        (self.extra_parameters, self.extra_headers).hash(&mut hasher);
         // A sum does not depend on the order.
-        scopes.iter().fold(0_u64, |sum, scope| sum.wrapping_add(seed.hash_one(scope))).hash(&mut hasher);
+        self.scopes.iter().fold(0_u64, |sum, scope| sum.wrapping_add(seed.hash_one(scope))).hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -143,6 +172,7 @@ impl PartialEq for Parts<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.realm == other.realm
             && self.tenant == other.tenant
+            && self.agent == other.agent
             && self.identity == other.identity
             && self.scopes == other.scopes
             && self.claims == other.claims
@@ -150,6 +180,39 @@ impl PartialEq for Parts<'_> {
             && self.session_key == other.session_key
             && self.pop_public_key == other.pop_public_key
             && self.extra_parameters == other.extra_parameters
+            && self.extra_headers == other.extra_headers
+    }
+}
+
+impl Identity<'_> {
+    fn to_owned(self) -> OwnedIdentity {
+        match self {
+            Self::App => OwnedIdentity::App,
+            Self::User(hash) => OwnedIdentity::User(hash),
+            Self::AgentUser(user) => OwnedIdentity::AgentUser(user.clone()),
+            Self::SessionUser(hash) => OwnedIdentity::SessionUser(hash),
+            Self::Session => OwnedIdentity::Session,
+        }
+    }
+}
+
+impl OwnedIdentity {
+    fn borrow(&self) -> Identity<'_> {
+        match self {
+            Self::App => Identity::App,
+            Self::User(hash) => Identity::User(*hash),
+            Self::AgentUser(user) => Identity::AgentUser(user),
+            Self::SessionUser(hash) => Identity::SessionUser(*hash),
+            Self::Session => Identity::Session,
+        }
+    }
+
+    /// Bytes on the heap.
+    fn size(&self) -> usize {
+        match self {
+            Self::AgentUser(AgentUser::Name(name)) => name.len(),
+            _ => 0,
+        }
     }
 }
 
@@ -159,6 +222,7 @@ impl<'a> ScopeSet<'a> {
         let (one, many) = match self {
             Self::One(scope) => (Some(scope), None),
             Self::Of(scopes) => (None, Some(scopes)),
+            Self::Empty => (None, None),
         };
         one.into_iter().chain(many.into_iter().flatten().filter(|scope| !scope.is_reserved()))
     }
@@ -249,9 +313,13 @@ mod tests {
         assert!(one.is_some());
         let (a, b) = (scopes("a"), scopes("b"));
         let parameters = [("p".to_owned(), "v".to_owned())];
+        let headers = [(HeaderName::from_static("h"), HeaderValue::from_static("v"))];
+        let id = uuid::Uuid::from_u128(1);
+        let users = [AgentUser::Name("u".into()), AgentUser::Name(id.to_string()), AgentUser::ObjectId(id)];
         let base = Parts {
             realm: "r",
             tenant: None,
+            agent: None,
             identity: Identity::App,
             scopes: ScopeSet::Of(&a),
             claims: None,
@@ -259,6 +327,7 @@ mod tests {
             session_key: None,
             pop_public_key: None,
             extra_parameters: &[],
+            extra_headers: &[],
         };
         let all = [
             base,
@@ -266,12 +335,22 @@ mod tests {
             Parts { tenant: Some(&two), ..base },
             Parts { identity: Identity::User([0; 32]), ..base },
             Parts { identity: Identity::User([1; 32]), ..base },
+            Parts { identity: Identity::SessionUser([0; 32]), ..base },
+            Parts { identity: Identity::Session, ..base },
+            Parts { identity: Identity::AgentUser(&users[0]), ..base },
+            Parts { identity: Identity::AgentUser(&users[1]), ..base },
+            Parts { identity: Identity::AgentUser(&users[2]), ..base },
+            Parts { agent: Some("a"), ..base },
+            Parts { agent: Some("b"), ..base },
+            Parts { agent: Some("a"), identity: Identity::User([0; 32]), ..base },
+            Parts { scopes: ScopeSet::Empty, ..base },
             Parts { scopes: ScopeSet::Of(&b), ..base },
             Parts { claims: Some("x"), ..base },
             Parts { fmi_path: Some("x"), ..base },
             Parts { session_key: Some("x"), ..base },
             Parts { pop_public_key: Some("x"), ..base },
             Parts { extra_parameters: &parameters, ..base },
+            Parts { extra_headers: &headers, ..base },
         ];
         for (i, left) in all.iter().enumerate() {
             for (j, right) in all.iter().enumerate() {
@@ -292,6 +371,7 @@ mod tests {
             let parts = Parts {
                 realm: "r",
                 tenant: None,
+                agent: None,
                 identity: Identity::App,
                 scopes: ScopeSet::Of(scopes),
                 claims: None,
@@ -299,6 +379,7 @@ mod tests {
                 session_key: None,
                 pop_public_key: None,
                 extra_parameters: &[],
+                extra_headers: &[],
             };
             KeyRef::new(parts, &seed)
         };

@@ -1,12 +1,14 @@
-//! The in-memory token cache: bounded by entries and by bytes, one look-up whatever the number of tenants and scopes.
+//! The in-memory token cache: bounded by entries and by bytes, one look-up whatever the number of tenants and scopes. What
+//! brings new tokens without the user (refresh tokens, sessions) is kept beside them, within the same bounds.
 
+pub(crate) mod grant;
 pub(crate) mod key;
 pub(crate) mod policy;
 
 use std::{
     hash::RandomState,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,6 +20,7 @@ use quick_cache::{
 use sidekey_host::UnixTime;
 
 use self::{
+    grant::Grant,
     key::{Key, KeyRef, KnownHash, Parts},
     policy::Lifetime,
 };
@@ -26,8 +29,17 @@ use crate::{AccessToken, config::CacheConfig};
 /// Tokens by key.
 #[derive(Debug)]
 pub(crate) struct TokenCache {
-    tokens: Cache<Key, Arc<Entry>, Weight, KnownHash>,
+    tokens: Cache<Key, Item, Weight, KnownHash>,
     seed: RandomState,
+    /// Held while a grant is changed, which takes a look first.
+    changing: Mutex<()>,
+}
+
+/// What a key leads to. The keys of the two never meet: a grant's has no scopes.
+#[derive(Clone, Debug)]
+enum Item {
+    Token(Arc<Entry>),
+    Grant(Arc<Grant>),
 }
 
 /// A cached token and its life.
@@ -71,7 +83,7 @@ impl TokenCache {
                 Cache::with(estimate, bounds.max_bytes, weight, KnownHash::default(), DefaultLifecycle::default())
             }
         };
-        Self { tokens, seed: RandomState::new() }
+        Self { tokens, seed: RandomState::new(), changing: Mutex::default() }
     }
 
     /// The key of some parts, without allocating.
@@ -80,15 +92,61 @@ impl TokenCache {
     }
 
     pub(crate) fn get(&self, key: &KeyRef<'_>) -> Option<Arc<Entry>> {
-        self.tokens.get(key)
+        self.tokens.get(key).and_then(Item::token)
     }
 
     pub(crate) fn get_owned(&self, key: &Key) -> Option<Arc<Entry>> {
-        self.tokens.get(key)
+        self.tokens.get(key).and_then(Item::token)
     }
 
     pub(crate) fn insert(&self, key: Key, entry: Entry) {
-        self.tokens.insert(key, Arc::new(entry));
+        self.tokens.insert(key, Item::Token(Arc::new(entry)));
+    }
+
+    /// What brings new tokens, by a key without scopes.
+    pub(crate) fn grant(&self, key: &KeyRef<'_>) -> Option<Arc<Grant>> {
+        self.tokens.get(key).and_then(Item::grant)
+    }
+
+    /// Puts what `change` makes of the present grant in its place and returns it; nobody else changes it meanwhile. `None`
+    /// removes it.
+    pub(crate) fn change_grant(
+        &self,
+        key: &KeyRef<'_>,
+        change: impl FnOnce(Option<&Grant>) -> Option<Grant>,
+    ) -> Option<Arc<Grant>> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.grant(key);
+        let changed = change(present.as_deref()).map(Arc::new);
+        match &changed {
+            Some(grant) => self.tokens.insert(key.to_key(), Item::Grant(Arc::clone(grant))),
+            None if present.is_some() => drop(self.tokens.remove(key)),
+            None => {}
+        }
+        changed
+    }
+}
+
+impl Item {
+    fn token(self) -> Option<Arc<Entry>> {
+        match self {
+            Self::Token(entry) => Some(entry),
+            Self::Grant(_) => None,
+        }
+    }
+
+    fn grant(self) -> Option<Arc<Grant>> {
+        match self {
+            Self::Grant(grant) => Some(grant),
+            Self::Token(_) => None,
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Token(entry) => entry.token.authorization.expose().len(),
+            Self::Grant(grant) => grant.size(),
+        }
     }
 }
 
@@ -98,9 +156,9 @@ struct Weight {
     floor: u64,
 }
 
-impl Weighter<Key, Arc<Entry>> for Weight {
-    fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
-        let bytes = key.size() + entry.token.authorization.expose().len() + OVERHEAD_BYTES;
+impl Weighter<Key, Item> for Weight {
+    fn weight(&self, key: &Key, item: &Item) -> u64 {
+        let bytes = key.size() + item.size() + OVERHEAD_BYTES;
         u64::try_from(bytes).unwrap_or(u64::MAX).max(self.floor)
     }
 }
@@ -142,6 +200,7 @@ mod tests {
         Parts {
             realm: "r",
             tenant: None,
+            agent: None,
             identity: Identity::App,
             scopes: ScopeSet::Of(scopes),
             claims: None,
@@ -149,6 +208,7 @@ mod tests {
             session_key: None,
             pop_public_key: None,
             extra_parameters: &[],
+            extra_headers: &[],
         }
     }
 

@@ -1,8 +1,8 @@
 //! The application's own token: the client credentials grant (RFC 6749 §4.4).
 
-use sidekey_oauth::{TenantId, grant};
+use sidekey_oauth::grant;
 
-use super::{Form, Plan, named_tenant};
+use super::{Form, Plan, directory, named_tenant};
 use crate::{
     AcquireError, Config, TokenRequest,
     cache::key::{Identity, ScopeSet},
@@ -16,26 +16,17 @@ pub(super) fn plan<'a>(request: &'a TokenRequest, config: &'a Config) -> Result<
         let hint = "write the API's App ID URI with `/.default` behind it";
         return Err(AcquireError::Configuration(format!("`{scope}` is not the scope of an app token: {hint}")));
     }
-    Ok(Plan { tenant: tenant(request, config)?, identity: Identity::App, scopes: ScopeSet::One(scope) })
+    // An application lives in one directory at a time.
+    let tenant = directory(named_tenant(request, config).or_else(|| config.authority.tenant()), config)?;
+    Ok(Plan { tenant, agent: None, identity: Identity::App, scopes: ScopeSet::One(scope) })
 }
 
-pub(super) fn fill(form: &mut Form, request: &TokenRequest, plan: &Plan<'_>) {
+pub(super) fn form(request: &TokenRequest, plan: &Plan<'_>) -> Form {
+    let mut form = Form::default();
     // There is one.
     plan.scopes.iter().for_each(|scope| form.push("scope", scope.as_str()));
     form.push("grant_type", grant::CLIENT_CREDENTIALS);
     form.push("client_info", "2");
     form.push("fmi_path", request.fmi_path.as_deref().unwrap_or_default());
-}
-
-/// An application lives in one directory at a time, so `common` and `organizations` cannot give it a token.
-fn tenant<'a>(request: &'a TokenRequest, config: &'a Config) -> Result<Option<&'a TenantId>, AcquireError> {
-    let tenant = named_tenant(request, config).or_else(|| config.authority.tenant());
-    let meta = |tenant: &TenantId| tenant.is_meta() && config.authority.allows_other_tenants();
-    match tenant.filter(|tenant| meta(tenant)) {
-        None => Ok(tenant),
-        Some(meta) => config.home_tenant.as_ref().map(Some).ok_or_else(|| {
-            let hint = "name the tenant in `AzureAd:TenantId`, or in `AzureAd:AppHomeTenantId` for app tokens";
-            AcquireError::Configuration(format!("the tenant `{meta}` gives no app tokens: {hint}"))
-        }),
-    }
+    form
 }

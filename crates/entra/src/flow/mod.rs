@@ -1,14 +1,23 @@
 //! Flows: what each asks of the token endpoint, and which tenant and scopes make its cache key. A flow is one file here and a
-//! line in [`plan`] and [`form`].
+//! line in [`plan`] and [`run`].
 
+mod agent;
+mod agent_user;
 mod client_credentials;
 mod on_behalf_of;
+mod refresh_token;
+pub(crate) mod session;
 
-use sidekey_oauth::{Secret, TenantId};
+use std::sync::Arc;
 
+use sidekey_oauth::{Secret, TenantId, TokenReply};
+
+use self::session::Session;
 use crate::{
-    AcquireError, Config, Flow, TokenRequest,
+    AcquireError, Config, Entra, Flow, TokenRequest,
     cache::key::{Identity, ScopeSet},
+    http::reply::Failure,
+    token_client::{Ask, AskAs},
 };
 
 /// What distinguishes the token that a request asks for. Borrowed from the request: it is made for every call.
@@ -16,12 +25,14 @@ use crate::{
 pub(crate) struct Plan<'a> {
     /// The tenant to ask; `None` where the authority has none.
     pub(crate) tenant: Option<&'a TenantId>,
-    pub(crate) identity: Identity,
+    /// The agent identity that is the client, where the application is not.
+    pub(crate) agent: Option<&'a str>,
+    pub(crate) identity: Identity<'a>,
     pub(crate) scopes: ScopeSet<'a>,
 }
 
 /// The fields of a token request, in order. Empty ones are not sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Form(Vec<(&'static str, Secret)>);
 
 impl Form {
@@ -40,42 +51,67 @@ impl Form {
     }
 }
 
-/// Checks a request against its flow's rules.
-pub(crate) fn plan<'a>(request: &'a TokenRequest, config: &'a Config) -> Result<Plan<'a>, AcquireError> {
+/// Checks a request against its flow's rules. `session` is the one that the request is part of, as [`session::find`] gives it.
+pub(crate) fn plan<'a>(
+    request: &'a TokenRequest,
+    session: Option<&'a Session>,
+    config: &'a Config,
+) -> Result<Plan<'a>, AcquireError> {
     unavailable_options(request)?;
-    match &request.flow {
-        Flow::App => client_credentials::plan(request, config),
-        Flow::OnBehalfOf(assertion) => on_behalf_of::plan(request, assertion, config),
-        Flow::Session => Err(not_available("a long-running session (`LongRunningWebApiSessionKey`)")),
-        Flow::ManagedIdentity { .. } => {
-            Err(not_available("a managed identity's token (`AcquireTokenOptions:ManagedIdentity`)"))
+    match (&request.flow, session) {
+        (Flow::App, _) => client_credentials::plan(request, config),
+        (Flow::OnBehalfOf(_), Some(session)) => session::plan(request, None, session, config),
+        (Flow::OnBehalfOf(assertion), None) => on_behalf_of::plan(request, assertion, config),
+        (Flow::Agent { agent, assertion: None }, _) => agent::plan(request, agent, config),
+        (Flow::Agent { agent, assertion: Some(_) }, Some(session)) => {
+            session::plan(request, Some(agent), session, config)
         }
-        Flow::Agent { .. } | Flow::AgentUser { .. } => {
-            Err(not_available("an agent identity's token (`AgentIdentity`)"))
+        (Flow::Agent { agent, assertion: Some(assertion) }, None) => {
+            agent::delegated(on_behalf_of::plan(request, assertion, config)?, agent, config)
         }
+        (Flow::AgentUser { agent, user }, _) => agent_user::plan(request, agent, user, config),
+        (Flow::Session { agent }, Some(session)) => session::plan(request, agent.as_deref(), session, config),
+        (Flow::Session { .. }, None) => Err(AcquireError::NoSession),
+        (Flow::ManagedIdentity { .. }, _) => Err(managed_identity()),
     }
 }
 
-/// The flow's own fields, put between those of the client and those of every request.
-pub(crate) fn form(request: &TokenRequest, plan: &Plan<'_>) -> Form {
-    let mut form = Form::default();
-    match &request.flow {
-        Flow::App => client_credentials::fill(&mut form, request, plan),
-        Flow::OnBehalfOf(assertion) => on_behalf_of::fill(&mut form, assertion, plan),
-        // A plan for these is never made.
-        Flow::Session | Flow::ManagedIdentity { .. } | Flow::Agent { .. } | Flow::AgentUser { .. } => {}
+/// Gets a token from Entra, by as many requests as the flow needs.
+pub(crate) async fn run(engine: &Arc<Entra>, request: &TokenRequest) -> Result<TokenReply, Failure> {
+    let session = session::find(engine, request)?;
+    let plan = plan(request, session.as_ref(), engine.config())?;
+    match (&request.flow, &session) {
+        (Flow::App | Flow::Agent { assertion: None, .. }, _) => {
+            ask(engine, request, &plan, client_credentials::form(request, &plan)).await
+        }
+        (Flow::AgentUser { agent, user }, _) => agent_user::run(engine, request, &plan, agent, user).await,
+        (_, Some(session)) => session::run(engine, request, &plan, session).await,
+        (Flow::OnBehalfOf(assertion) | Flow::Agent { assertion: Some(assertion), .. }, None) => {
+            ask(engine, request, &plan, on_behalf_of::form(assertion, &plan)).await
+        }
+        // Neither has a plan.
+        (Flow::Session { .. }, None) => Err(AcquireError::NoSession.into()),
+        (Flow::ManagedIdentity { .. }, None) => Err(managed_identity().into()),
     }
-    form
+}
+
+/// Sends a form as the plan's client: the application, or an agent for whom its blueprint speaks.
+async fn ask(engine: &Arc<Entra>, request: &TokenRequest, plan: &Plan<'_>, form: Form) -> Result<TokenReply, Failure> {
+    match plan.agent {
+        Some(agent) => agent::ask(engine, request, plan, agent, form).await,
+        None => engine.ask(&Ask { request, tenant: plan.tenant, client: AskAs::Application, form }).await,
+    }
 }
 
 fn unavailable_options(request: &TokenRequest) -> Result<(), AcquireError> {
-    if request.session_key.is_some() {
-        return Err(not_available("a long-running session (`LongRunningWebApiSessionKey`)"));
-    }
     if request.pop_public_key.is_some() {
         return Err(not_available("proof of possession (`PopPublicKey`)"));
     }
     Ok(())
+}
+
+fn managed_identity() -> AcquireError {
+    not_available("a managed identity's token (`AcquireTokenOptions:ManagedIdentity`)")
 }
 
 fn not_available(what: &str) -> AcquireError {
@@ -85,6 +121,42 @@ fn not_available(what: &str) -> AcquireError {
 /// The tenant that a request names, where the authority lets it choose.
 fn named_tenant<'a>(request: &'a TokenRequest, config: &Config) -> Option<&'a TenantId> {
     request.tenant.as_ref().filter(|_| config.authority.allows_other_tenants())
+}
+
+/// The tenant of a token that only a directory of its own can give: not `common`, nor `organizations`.
+fn directory<'a>(tenant: Option<&'a TenantId>, config: &'a Config) -> Result<Option<&'a TenantId>, AcquireError> {
+    let meta = |tenant: &TenantId| tenant.is_meta() && config.authority.allows_other_tenants();
+    match tenant.filter(|tenant| meta(tenant)) {
+        None => Ok(tenant),
+        Some(meta) => config.home_tenant.as_ref().map(Some).ok_or_else(|| {
+            let hint = "name the tenant in `AzureAd:TenantId`, or in `AzureAd:AppHomeTenantId` for app tokens";
+            AcquireError::Configuration(format!("the tenant `{meta}` gives no app tokens: {hint}"))
+        }),
+    }
+}
+
+/// The scopes of a user's token: what was asked for and what every user flow asks for, sorted.
+fn user_scope(plan: &Plan<'_>) -> String {
+    let mut scopes: Vec<&str> = plan.scopes.iter().map(sidekey_oauth::Scope::as_str).collect();
+    scopes.extend(["offline_access", "openid", "profile"]);
+    scopes.sort_unstable();
+    scopes.join(" ")
+}
+
+/// Scopes that a user's token may have.
+fn user_scopes(request: &TokenRequest) -> Result<ScopeSet<'_>, AcquireError> {
+    let scopes = ScopeSet::Of(&request.scopes);
+    if scopes.iter().next().is_none() {
+        let problem = "a user token needs a scope besides `openid`, `profile` and `offline_access`";
+        return Err(AcquireError::Configuration(problem.to_owned()));
+    }
+    Ok(scopes)
+}
+
+/// Whether Entra wants something else than what was presented: a newer grant, or the user.
+fn wants_another_grant(failure: &Failure) -> bool {
+    matches!(&failure.error, AcquireError::Refused(refusal)
+        if matches!(refusal.reply.error.as_str(), "invalid_grant" | "interaction_required"))
 }
 
 #[cfg(test)]

@@ -4,44 +4,34 @@
 
 use sidekey_oauth::{TenantId, grant};
 
-use super::{Form, Plan, named_tenant};
-use crate::{
-    AcquireError, Config, TokenRequest, UserAssertion,
-    cache::key::{Identity, ScopeSet},
-};
+use super::{Form, Plan, named_tenant, user_scope, user_scopes};
+use crate::{AcquireError, Config, TokenRequest, UserAssertion, cache::key::Identity};
 
 pub(super) fn plan<'a>(
     request: &'a TokenRequest,
     assertion: &'a UserAssertion,
     config: &'a Config,
 ) -> Result<Plan<'a>, AcquireError> {
-    let scopes = ScopeSet::Of(&request.scopes);
-    if scopes.iter().next().is_none() {
-        let problem = "a user token needs a scope besides `openid`, `profile` and `offline_access`";
-        return Err(AcquireError::Configuration(problem.to_owned()));
-    }
-    let tenant = tenant(request, assertion, config);
-    Ok(Plan { tenant, identity: Identity::User(assertion.hash), scopes })
+    let tenant = tenant(request, assertion.tenant.as_ref(), config);
+    Ok(Plan { tenant, agent: None, identity: Identity::User(assertion.hash), scopes: user_scopes(request)? })
 }
 
-pub(super) fn fill(form: &mut Form, assertion: &UserAssertion, plan: &Plan<'_>) {
-    form.push("scope", scope(plan));
+/// The user's own tenant, unless the request names one: the user is known there, whatever tenant is configured.
+pub(super) fn tenant<'a>(
+    request: &'a TokenRequest,
+    users: Option<&'a TenantId>,
+    config: &'a Config,
+) -> Option<&'a TenantId> {
+    let users = || users.filter(|_| config.authority.allows_other_tenants());
+    named_tenant(request, config).or_else(users).or_else(|| config.authority.tenant())
+}
+
+pub(super) fn form(assertion: &UserAssertion, plan: &Plan<'_>) -> Form {
+    let mut form = Form::default();
+    form.push("scope", user_scope(plan));
     form.push("grant_type", grant::JWT_BEARER);
     form.push_secret("assertion", assertion.token.as_ref().clone());
     form.push("requested_token_use", "on_behalf_of");
     form.push("client_info", "1");
-}
-
-/// The user's own tenant, unless the request names one: the user is known there, whatever tenant is configured.
-fn tenant<'a>(request: &'a TokenRequest, assertion: &'a UserAssertion, config: &'a Config) -> Option<&'a TenantId> {
-    let users = || assertion.tenant.as_ref().filter(|_| config.authority.allows_other_tenants());
-    named_tenant(request, config).or_else(users).or_else(|| config.authority.tenant())
-}
-
-/// What was asked for and what every user flow asks for, sorted.
-fn scope(plan: &Plan<'_>) -> String {
-    let mut scopes: Vec<&str> = plan.scopes.iter().map(sidekey_oauth::Scope::as_str).collect();
-    scopes.extend(["offline_access", "openid", "profile"]);
-    scopes.sort_unstable();
-    scopes.join(" ")
+    form
 }

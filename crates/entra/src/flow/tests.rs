@@ -26,7 +26,7 @@ fn of_user(tenant: Option<&str>) -> Flow {
 }
 
 fn tenant_of(request: &TokenRequest, config: &Config) -> Option<String> {
-    plan(request, config).unwrap().tenant.map(ToString::to_string)
+    plan(request, None, config).unwrap().tenant.map(ToString::to_string)
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn an_external_tenant_is_never_left() {
 fn app_tokens_need_a_directory_of_their_own() {
     for meta in ["common", "organizations"] {
         let pairs = [("AzureAd:TenantId", meta)];
-        let error = plan(&request(Flow::App, "r/.default"), &config(&pairs)).unwrap_err();
+        let error = plan(&request(Flow::App, "r/.default"), None, &config(&pairs)).unwrap_err();
         assert!(matches!(&error, AcquireError::Configuration(text) if text.contains("AppHomeTenantId")), "{error}");
         let home = config(&[("AzureAd:TenantId", meta), ("AzureAd:AppHomeTenantId", "home.com")]);
         assert_eq!(tenant_of(&request(Flow::App, "r/.default"), &home).as_deref(), Some("home.com"));
@@ -65,14 +65,14 @@ fn app_tokens_need_a_directory_of_their_own() {
     }
     let mut overridden = request(Flow::App, "r/.default");
     overridden.tenant = "common".parse().ok();
-    assert!(plan(&overridden, &config(&[])).is_err());
+    assert!(plan(&overridden, None, &config(&[])).is_err());
 }
 
 #[test]
 fn scopes_follow_the_flow() {
     let config = config(&[]);
     let scopes = |request: &TokenRequest| -> Result<Vec<String>, AcquireError> {
-        Ok(plan(request, &config)?.scopes.iter().map(ToString::to_string).collect())
+        Ok(plan(request, None, &config)?.scopes.iter().map(ToString::to_string).collect())
     };
     assert_eq!(scopes(&request(Flow::App, "r/.Default other")).unwrap(), ["r/.Default"]);
     assert_eq!(scopes(&request(of_user(None), "b a openid profile")).unwrap(), ["b", "a"]);
@@ -83,19 +83,39 @@ fn scopes_follow_the_flow() {
 
 #[test]
 fn what_is_not_there_yet_says_so() {
-    let flows = [
-        Flow::Session,
-        Flow::ManagedIdentity { client_id: None },
-        Flow::Agent { agent: "a".to_owned(), assertion: None },
-        Flow::AgentUser { agent: "a".to_owned(), user: AgentUser::Name("u".to_owned()) },
-    ];
-    let mut requests: Vec<_> = flows.into_iter().map(|flow| request(flow, "r/.default")).collect();
-    requests.push(TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") });
-    requests.push(TokenRequest { session_key: Some("k".to_owned()), ..request(of_user(None), "s") });
-    for request in requests {
-        let error = plan(&request, &config(&[])).unwrap_err();
+    let managed = request(Flow::ManagedIdentity { client_id: None }, "r/.default");
+    let bound = TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") };
+    for request in [managed, bound] {
+        let error = plan(&request, None, &config(&[])).unwrap_err();
         assert!(matches!(&error, AcquireError::Invalid(text) if text.ends_with("is not available in this version")));
     }
+}
+
+#[test]
+fn agents_ask_in_a_directory_of_their_own() {
+    let flows = [
+        || Flow::Agent { agent: "a".to_owned(), assertion: None },
+        || Flow::AgentUser { agent: "a".to_owned(), user: AgentUser::Name("u".to_owned()) },
+        || {
+            let Flow::OnBehalfOf(assertion) = of_user(None) else { unreachable!() };
+            Flow::Agent { agent: "a".to_owned(), assertion: Some(assertion) }
+        },
+    ];
+    for flow in flows {
+        let agents = request(flow(), "r/.default");
+        let plan = plan(&agents, None, &config(&[])).unwrap().agent.map(str::to_owned);
+        assert_eq!((plan.as_deref(), tenant_of(&agents, &config(&[])).as_deref()), (Some("a"), Some(TENANT)));
+        let named = TokenRequest { tenant: "named.com".parse().ok(), ..agents.clone() };
+        assert_eq!(tenant_of(&named, &config(&[])).as_deref(), Some("named.com"));
+        let common = config(&[("AzureAd:TenantId", "common")]);
+        assert!(matches!(super::plan(&agents, None, &common), Err(AcquireError::Configuration(_))));
+        let home = config(&[("AzureAd:TenantId", "common"), ("AzureAd:AppHomeTenantId", "home.com")]);
+        assert_eq!(tenant_of(&agents, &home).as_deref(), Some("home.com"));
+    }
+    // The user whose token came in says where.
+    let Flow::OnBehalfOf(assertion) = of_user(Some("users.com")) else { unreachable!() };
+    let delegated = request(Flow::Agent { agent: "a".to_owned(), assertion: Some(assertion) }, "s");
+    assert_eq!(tenant_of(&delegated, &config(&[("AzureAd:TenantId", "common")])).as_deref(), Some("users.com"));
 }
 
 const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";

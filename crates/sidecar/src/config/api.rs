@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use sidekey_config::Section;
 use sidekey_entra::TokenRequest;
 use sidekey_oauth::Scopes;
@@ -92,9 +92,10 @@ fn token(section: &Section<'_>) -> TokenOptions {
         force_refresh: acquire.bool("ForceRefresh", false),
         correlation_id: acquire.guid("CorrelationId").filter(|id| !id.is_nil()),
         fmi_path: text("FmiPath"),
-        session_key: text("LongRunningWebApiSessionKey"),
+        session_key: session_key(&acquire),
         pop_public_key: text("PopPublicKey"),
-        extra_parameters: owned(["ExtraQueryParameters", "ExtraParameters"].iter().flat_map(|name| acquire.map(name))),
+        extra_parameters: extra_parameters(&acquire),
+        extra_headers: token_headers(&acquire),
     };
     warn_of_app_scopes(section, &options);
     options
@@ -127,6 +128,47 @@ fn claims(acquire: &Section<'_>) -> Option<String> {
         acquire.fault("Claims", "is not a JSON object", "write a claims request such as `{\"access_token\":{…}}`");
     }
     Some(claims.to_owned())
+}
+
+/// A key that is allocated could not be told to the caller, who could never use it.
+fn session_key(acquire: &Section<'_>) -> Option<String> {
+    let key = acquire.text("LongRunningWebApiSessionKey")?;
+    if key.eq_ignore_ascii_case("AllocateForMe") {
+        let hint =
+            "let callers send a key of their own as `optionsOverride.AcquireTokenOptions.LongRunningWebApiSessionKey`";
+        acquire.fault("LongRunningWebApiSessionKey", "cannot be `AllocateForMe`", hint);
+    }
+    Some(key.to_owned())
+}
+
+/// Query parameters of the token request. Names that Microsoft's libraries keep for themselves are not for the wire.
+fn extra_parameters(acquire: &Section<'_>) -> Vec<(String, String)> {
+    let maps = ["ExtraQueryParameters", "ExtraParameters"].iter();
+    let (own, others): (Vec<_>, Vec<_>) =
+        maps.flat_map(|map| acquire.map(map)).partition(|(name, _)| name.starts_with(INTERNAL_PREFIX));
+    for (name, _) in own {
+        acquire.warn(&format!("ExtraParameters:{name}"), "has no effect here");
+    }
+    owned(others)
+}
+
+/// Headers of the token request, besides those that it has anyway.
+fn token_headers(acquire: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for (name, value) in acquire.map("ExtraHeadersParameters") {
+        let key = format!("ExtraHeadersParameters:{name}");
+        match extra_header(name, value) {
+            Ok((name, _)) if OWN_TOKEN_HEADERS.contains(&name.as_str()) => {
+                acquire.warn(&key, "the header is not sent: it is set for each request");
+            }
+            Ok(header) => headers.push(header),
+            Err(fault @ (HeaderFault::Reserved | HeaderFault::Content)) => {
+                acquire.warn(&key, format!("the header is not sent: it {fault}"));
+            }
+            Err(fault) => acquire.fault(&key, fault.to_string(), "write a header's name and value in printable ASCII"),
+        }
+    }
+    headers
 }
 
 fn call(section: &Section<'_>) -> CallOptions {
@@ -189,10 +231,6 @@ fn refuse_unavailable(acquire: &Section<'_>) {
     if acquire.text("PopClaim").is_some() {
         acquire.fault("PopClaim", "is not available in this version", "write `PopPublicKey`");
     }
-    if acquire.section("ExtraHeadersParameters").exists() {
-        acquire.reserve(&["ExtraHeadersParameters"]);
-        acquire.warn("ExtraHeadersParameters", "has no effect in this version");
-    }
     if acquire.text("AuthenticationOptionsName").is_some() {
         acquire.one_of("AuthenticationOptionsName", (), &[("Bearer", ()), ("AzureAd", ())]);
     }
@@ -201,3 +239,9 @@ fn refuse_unavailable(acquire: &Section<'_>) {
 fn owned<'s>(pairs: impl IntoIterator<Item = (&'s str, &'s str)>) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
+
+/// Begins names of `ExtraParameters` that steer Microsoft's libraries.
+const INTERNAL_PREFIX: &str = "IDWEB_";
+
+/// Headers that every token request has already.
+const OWN_TOKEN_HEADERS: [&str; 3] = ["accept", "client-request-id", "return-client-request-id"];

@@ -65,6 +65,10 @@ fn a_profile_is_read_whole() {
         ("DownstreamApis:Graph:AcquireTokenOptions:CorrelationId", "{AAAAAAAA-0000-1111-2222-BBBBBBBBBBBB}"),
         ("DownstreamApis:Graph:AcquireTokenOptions:FmiPath", "f"),
         ("DownstreamApis:Graph:AcquireTokenOptions:ExtraQueryParameters:dc", "x"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ExtraParameters:IDWEB_CLIENT_ASSERTION", "y"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ExtraHeadersParameters:X-Slice", "z"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ExtraHeadersParameters:Authorization", "z"),
+        ("DownstreamApis:Graph:AcquireTokenOptions:ExtraHeadersParameters:Client-Request-Id", "z"),
         ("DownstreamApis:Graph:AcquireTokenOptions:AuthenticationOptionsName", "Bearer"),
         ("DownstreamApis:Other:Scopes:0", "User.Read"),
         ("DownstreamApis:Other:Scopes:1", "Mail.Read"),
@@ -80,6 +84,9 @@ fn a_profile_is_read_whole() {
     assert_eq!(request.correlation_id.unwrap().to_string(), "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb");
     assert_eq!((request.force_refresh, request.fmi_path.as_deref()), (true, Some("f")));
     assert_eq!(request.extra_parameters, [("dc".to_owned(), "x".to_owned())]);
+    let headers: Vec<_> =
+        request.extra_headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    assert_eq!(headers, [("x-slice", "z")], "reserved ones are left out");
     let other = config.apis.get("Other").unwrap();
     assert_eq!(other.token.scopes.to_string(), "User.Read Mail.Read");
     assert_eq!(other.token.managed_identity.as_ref().unwrap().client_id, None, "the system's own identity");
@@ -107,6 +114,8 @@ fn every_fault_of_a_profile_says_what_to_write() {
         ("DownstreamApis:C:HttpMethod", "TRACE"),
         ("DownstreamApis:C:AcceptHeader", "a\nb"),
         ("DownstreamApis:C:ExtraHeaderParameters:X", "a\r\nb"),
+        ("DownstreamApis:C:AcquireTokenOptions:ExtraHeadersParameters:X", "a\r\nb"),
+        ("DownstreamApis:C:AcquireTokenOptions:LongRunningWebApiSessionKey", "AllocateForMe"),
         ("DownstreamApis:D:ProtocolScheme", "MTLS_POP"),
         ("DownstreamApis:D:AcquireTokenOptions:Tenant", "a/b"),
         ("DownstreamApis:D:AcquireTokenOptions:Claims", "[]"),

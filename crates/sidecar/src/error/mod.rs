@@ -125,7 +125,9 @@ fn not_acquired(error: &AcquireError, mode: Compatibility, reference: Uuid) -> A
     match (error, mode) {
         (AcquireError::Refused(refusal), Strict) => refused(refusal),
         (AcquireError::Refused(refusal), Upstream) => Answer::problem(StatusCode::UNAUTHORIZED, words_of(refusal)),
-        (AcquireError::NoUser, _) => Answer::problem(StatusCode::UNAUTHORIZED, error.to_string()),
+        (AcquireError::NoUser | AcquireError::NoSession, _) => {
+            Answer::problem(StatusCode::UNAUTHORIZED, error.to_string())
+        }
         (AcquireError::Invalid(text), _) => Answer::problem(StatusCode::BAD_REQUEST, text),
         (AcquireError::Unavailable { message, throttled, retry_after, reply }, Strict) => {
             unavailable(message, *throttled, *retry_after, reply.as_ref())
@@ -310,7 +312,7 @@ impl From<NoFlow> for Failure {
     fn from(why: NoFlow) -> Self {
         match why {
             NoFlow::NoUser => Self::Acquire(AcquireError::NoUser),
-            other => Self::BadRequest(other.to_string()),
+            NoFlow::AgentAndManagedIdentity => Self::BadRequest(why.to_string()),
         }
     }
 }

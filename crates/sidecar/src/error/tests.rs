@@ -58,6 +58,7 @@ fn rows() -> Vec<(&'static str, Failure)> {
         ("agent rule", AgentRule::TwoUsers.into()),
         ("agent gated", Failure::AgentGated("Sidecar:AllowOverrides:GetAuthorizationHeader")),
         ("no user", NoFlow::NoUser.into()),
+        ("no session", Failure::Acquire(AcquireError::NoSession)),
         ("refused", Failure::Acquire(AcquireError::Refused(refusal(None)))),
         ("refused with a challenge", Failure::Acquire(AcquireError::Refused(refusal(Some(r#"{"access_token":{}}"#))))),
         ("invalid request", Failure::Acquire(AcquireError::Invalid("the scope must end in `/.default`".into()))),

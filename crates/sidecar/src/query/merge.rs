@@ -61,6 +61,7 @@ pub(crate) fn merge_token(base: &TokenOptions, overrides: &Overrides) -> Result<
         session_key: acquire.session_key.clone().or(own.session_key),
         pop_public_key: acquire.pop_public_key.clone().or(own.pop_public_key),
         extra_parameters: own.extra_parameters,
+        extra_headers: own.extra_headers,
     })
 }
 
@@ -128,6 +129,7 @@ mod tests {
             session_key: some("s"),
             pop_public_key: some("p"),
             extra_parameters: vec![("a".into(), "b".into())],
+            extra_headers: vec![(HeaderName::from_static("a"), HeaderValue::from_static("b"))],
         }
     }
 

@@ -1,6 +1,8 @@
 //! The engine against a scripted authority. Wall time is a manual clock; nothing here sleeps.
 
+mod agents;
 mod server;
+mod sessions;
 
 use std::time::Duration;
 

@@ -20,6 +20,18 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// The tenant of the endpoint.
+    pub(super) fn tenant(&self) -> &str {
+        self.target.split('/').nth(1).unwrap_or_default()
+    }
+
+    /// All fields, sorted by name.
+    pub(super) fn sorted(&self) -> Vec<(&str, &str)> {
+        let mut form: Vec<_> = self.form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        form.sort_unstable();
+        form
+    }
+
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.form.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
@@ -38,6 +50,11 @@ impl Reply {
         Self::json(200, format!(r#"{{"token_type":"Bearer","expires_in":{expires_in},"access_token":"{token}"}}"#))
     }
 
+    pub(super) fn with_refresh(token: &str, refresh_token: &str) -> Self {
+        let lives = r#""token_type":"Bearer","expires_in":3600"#;
+        Self::json(200, format!(r#"{{{lives},"access_token":"{token}","refresh_token":"{refresh_token}"}}"#))
+    }
+
     pub(super) fn error(status: u16, error: &str, code: u64) -> Self {
         let body = format!(r#"{{"error":"{error}","error_description":"AADSTS{code}: no","error_codes":[{code}]}}"#);
         Self::json(status, body)
@@ -53,10 +70,15 @@ impl Reply {
     }
 }
 
+/// Makes an answer of a request.
+type Answer = dyn Fn(&Asked) -> Reply + Send + Sync;
+
 /// The authority. Token requests take the scripted replies in order, then tokens `token-1`, `token-2`, … that live an hour.
 pub(super) struct Server {
     pub(super) url: String,
     script: Mutex<VecDeque<Reply>>,
+    /// What follows the script in place of numbered tokens.
+    answer: Mutex<Option<Arc<Answer>>>,
     tokens_asked: Mutex<Vec<Asked>>,
     others_asked: Mutex<Vec<Asked>>,
     /// What there is besides the token endpoint, by path.
@@ -72,6 +94,7 @@ impl Server {
         let server = Arc::new(Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             script: Mutex::default(),
+            answer: Mutex::default(),
             tokens_asked: Mutex::default(),
             others_asked: Mutex::default(),
             documents: Mutex::default(),
@@ -93,6 +116,11 @@ impl Server {
 
     pub(super) fn serve_at(&self, path: &str, reply: Reply) {
         self.documents.lock().unwrap().insert(path.to_owned(), reply);
+    }
+
+    /// Answers by what is asked, once nothing is left of the script.
+    pub(super) fn answer(&self, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
+        *self.answer.lock().unwrap() = Some(Arc::new(answer));
     }
 
     /// Token requests wait from now on.
@@ -129,13 +157,16 @@ impl Server {
         let reply = if asked.target.contains("/token") {
             let number = {
                 let mut all = self.tokens_asked.lock().unwrap();
-                all.push(asked);
+                all.push(asked.clone());
                 all.len()
             };
             self.asked.notify_waiters();
             self.gate.acquire().await.unwrap().forget();
             let scripted = self.script.lock().unwrap().pop_front();
-            scripted.unwrap_or_else(|| Reply::token(&format!("token-{number}"), 3600))
+            let answer = self.answer.lock().unwrap().clone();
+            scripted
+                .or_else(|| answer.map(|answer| answer(&asked)))
+                .unwrap_or_else(|| Reply::token(&format!("token-{number}"), 3600))
         } else {
             let document = self.documents.lock().unwrap().get(&asked.target).cloned();
             self.others_asked.lock().unwrap().push(asked);
