@@ -26,6 +26,7 @@ use crate::{
     flight::{Flights, Work},
     flow::{self, Plan, session},
     http::reply::Failure,
+    managed_identity::ManagedIdentities,
     metadata::Metadata,
     token_client::{Ask, TokenClient},
 };
@@ -175,6 +176,11 @@ impl Entra {
     pub(crate) fn leg(self: &Arc<Self>, request: TokenRequest) -> Pin<Box<dyn Future<Output = Acquired> + Send>> {
         let engine = Arc::clone(self);
         Box::pin(async move { engine.acquire(&request).await })
+    }
+
+    /// The machine's own identities.
+    pub(crate) fn managed_identities(&self) -> &ManagedIdentities {
+        &self.client.managed_identities
     }
 
     /// Sends one request to the token endpoint, unless the authority is known to be down.

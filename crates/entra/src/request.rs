@@ -7,6 +7,8 @@ use sidekey_host::UnixTime;
 use sidekey_oauth::{Scopes, Secret, TenantId};
 use uuid::Uuid;
 
+use crate::ManagedIdentityId;
+
 /// A request for one token. Everything here but `force_refresh` and `correlation_id` is part of the cache key.
 #[derive(Clone, Debug)]
 pub struct TokenRequest {
@@ -65,11 +67,8 @@ pub enum Flow {
         /// The agent that acts for the user, where the session was begun by one.
         agent: Option<String>,
     },
-    /// A managed identity; `None` is the system-assigned one.
-    ManagedIdentity {
-        /// The client id of a user-assigned identity.
-        client_id: Option<String>,
-    },
+    /// A managed identity of the machine.
+    ManagedIdentity(ManagedIdentityId),
     /// An agent identity by its client id, itself or on behalf of the user whose token came in.
     Agent {
         /// The agent's client id.

@@ -18,6 +18,7 @@ use crate::{
         self,
         reply::{self, Failure},
     },
+    managed_identity::ManagedIdentities,
 };
 
 /// Asks the authority of one configuration for tokens. Caches nothing but credentials and endpoints.
@@ -28,6 +29,8 @@ pub(crate) struct TokenClient {
     clock: Arc<dyn Clock>,
     endpoints: Endpoints,
     credentials: Credentials,
+    /// The machine's identities, which are asked beside Entra.
+    pub(crate) managed_identities: Arc<ManagedIdentities>,
     /// The mean pause before the second try.
     pub(crate) retry_pause: Duration,
 }
@@ -67,12 +70,12 @@ struct Prepared<'a> {
 
 impl TokenClient {
     pub(crate) fn new(config: Arc<Config>, client: Client, clock: Arc<dyn Clock>) -> Self {
-        let environment = config.environment.clone();
-        let surroundings = Surroundings { http: client.clone(), clock: Arc::clone(&clock), environment };
+        let surroundings = surroundings(&config, &client, &clock);
         let metadata_address = config.validation.metadata_address.as_ref();
         Self {
             endpoints: Endpoints::new(config.authority.clone(), metadata_address, client.clone()),
             credentials: Credentials::new(&config.credentials, &surroundings),
+            managed_identities: surroundings.managed_identities,
             config,
             client,
             clock,
@@ -149,6 +152,7 @@ impl TokenClient {
         Purpose {
             client_id: self.config.client_id.clone(),
             audience: prepared.endpoint.clone(),
+            host: self.config.authority.host().to_owned(),
             tenant: prepared.ask.tenant.cloned(),
             takes_ps256: self.config.authority.takes_ps256(),
             send_x5c: self.config.send_x5c,
@@ -208,6 +212,13 @@ impl From<AcquireError> for Failure {
     }
 }
 
+fn surroundings(config: &Config, client: &Client, clock: &Arc<dyn Clock>) -> Surroundings {
+    let (http, clock, environment) = (client.clone(), Arc::clone(clock), config.environment.clone());
+    let capabilities = config.client_capabilities.clone();
+    let identities = ManagedIdentities::new(http.clone(), Arc::clone(&clock), environment.clone(), capabilities);
+    Surroundings { http, clock, environment, managed_identities: Arc::new(identities) }
+}
+
 /// The proof of a request and where it is from.
 enum Proven {
     /// Ours to choose: another one may be tried.
@@ -234,7 +245,7 @@ fn routing_hint(ask: &Ask<'_>) -> Option<HeaderValue> {
         }
         Flow::AgentUser { user: AgentUser::ObjectId(id), .. } => format!("oid:{id}@{}", ask.tenant?),
         Flow::AgentUser { user: AgentUser::Name(name), .. } => format!("upn:{name}"),
-        Flow::App | Flow::Agent { .. } | Flow::Session { .. } | Flow::ManagedIdentity { .. } => return None,
+        Flow::App | Flow::Agent { .. } | Flow::Session { .. } | Flow::ManagedIdentity(_) => return None,
     };
     HeaderValue::from_str(&hint).ok()
 }

@@ -1,14 +1,15 @@
 //! The HTTP client: our own roots, no redirects, no cookies, proxies by the usual variables but never for loopback.
 
+mod pinned;
 mod policy;
 mod proxy;
 mod roots;
 
-pub use policy::plain_http_allowed;
+pub use policy::{identity_http_allowed, plain_http_allowed};
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, client::danger::ServerCertVerifier, crypto::CryptoProvider};
 
 use crate::tls;
 
@@ -41,8 +42,25 @@ impl Default for ClientOptions {
 /// Reads `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, and at the first TLS handshake `SSL_CERT_FILE` and
 /// `SSL_CERT_DIR`, which replace the system's roots.
 pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
-    let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls_config(options)?)
+    let mut builder = builder(options, tls_config(options)?);
+    for proxy in proxy::from_variables(&|name| std::env::var(name).ok())? {
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| ClientError::Build(error.to_string()))
+}
+
+/// Builds a client for a server whose certificate has this SHA-1 thumbprint, whoever signed it and whatever it is called.
+/// Never uses a proxy.
+pub fn build_pinned(options: &ClientOptions, sha1: [u8; 20]) -> Result<reqwest::Client, ClientError> {
+    let provider = tls::provider();
+    let verifier = Arc::new(pinned::PinnedVerifier::new(Arc::clone(&provider), sha1));
+    let client = builder(options, tls_config_with(provider, verifier)?).build();
+    client.map_err(|error| ClientError::Build(error.to_string()))
+}
+
+fn builder(options: &ClientOptions, tls: ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -52,11 +70,7 @@ pub fn build(options: &ClientOptions) -> Result<reqwest::Client, ClientError> {
         .tcp_nodelay(true)
         .tcp_keepalive(TCP_KEEP_ALIVE)
         .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(POOL_SIZE);
-    for proxy in proxy::from_variables(&|name| std::env::var(name).ok())? {
-        builder = builder.proxy(proxy);
-    }
-    builder.build().map_err(|error| ClientError::Build(error.to_string()))
+        .pool_max_idle_per_host(POOL_SIZE)
 }
 
 /// Why no client could be built.
@@ -88,15 +102,22 @@ pub enum ClientError {
 }
 
 fn tls_config(options: &ClientOptions) -> Result<ClientConfig, ClientError> {
-    let refused = |error: rustls::Error| ClientError::Build(error.to_string());
     let provider = tls::provider();
     let verifier = roots::LazyVerifier::new(Arc::clone(&provider), additional_roots(options)?);
+    tls_config_with(provider, Arc::new(verifier))
+}
+
+fn tls_config_with(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, ClientError> {
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(refused)?
-        // The name warns of verifiers of one's own. This one only decides when the ordinary one is made.
+        .map_err(|error| ClientError::Build(error.to_string()))?
+        // The name warns of verifiers of one's own. One of ours only decides when the ordinary one is made, the other
+        // knows the one certificate that it accepts.
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

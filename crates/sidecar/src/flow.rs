@@ -1,6 +1,6 @@
 //! On whose behalf a token is asked for: the merged options, the agent and the caller's token decide.
 
-use sidekey_entra::{AgentUser, Flow, UserAssertion};
+use sidekey_entra::{AgentUser, Flow, ManagedIdentityId, UserAssertion};
 
 use crate::{options::TokenOptions, query::Agent};
 
@@ -55,7 +55,9 @@ fn for_agent(options: &TokenOptions, agent: &str, assertion: Option<&UserAsserti
 
 fn without_agent(options: &TokenOptions, assertion: Option<&UserAssertion>) -> Result<Flow, NoFlow> {
     match (&options.managed_identity, assertion) {
-        (Some(identity), _) => Ok(Flow::ManagedIdentity { client_id: identity.client_id.clone() }),
+        (Some(identity), _) => {
+            Ok(Flow::ManagedIdentity(ManagedIdentityId::of_client_id(identity.client_id.as_deref())))
+        }
         (None, _) if options.app_token => Ok(Flow::App),
         (None, Some(assertion)) => Ok(Flow::OnBehalfOf(assertion.clone())),
         (None, None) if options.session_key.is_some() => Ok(Flow::Session { agent: None }),
@@ -79,7 +81,7 @@ mod tests {
             Ok(Flow::App) => "app".into(),
             Ok(Flow::OnBehalfOf(_)) => "user".into(),
             Ok(Flow::Session { agent }) => format!("session {agent:?}"),
-            Ok(Flow::ManagedIdentity { client_id }) => format!("managed {client_id:?}"),
+            Ok(Flow::ManagedIdentity(identity)) => format!("managed {identity:?}"),
             Ok(Flow::Agent { agent, assertion }) => format!("agent {} {}", agent == AGENT, assertion.is_some()),
             Ok(Flow::AgentUser { agent, user: AgentUser::Name(user) }) => format!("{user} of agent {}", agent == AGENT),
             Ok(Flow::AgentUser { .. }) => "agent's user by id".into(),
@@ -120,8 +122,8 @@ mod tests {
             let flow = choose(options, agent.clone(), has_token.then_some(&assertion));
             assert_eq!(name(&flow), expected, "{options:?} {agent:?} {has_token}");
         }
-        assert_eq!(name(&choose(&identity(Some("m".into())), None, Some(&assertion))), "managed Some(\"m\")");
-        assert_eq!(name(&choose(&identity(None), None, None)), "managed None");
+        assert_eq!(name(&choose(&identity(Some("m".into())), None, Some(&assertion))), "managed ClientId(\"m\")");
+        assert_eq!(name(&choose(&identity(None), None, None)), "managed System");
         assert_eq!(name(&choose(&identity(None), agent(), None)), "AgentAndManagedIdentity");
     }
 }

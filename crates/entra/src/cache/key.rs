@@ -12,7 +12,7 @@ use quick_cache::Equivalent;
 use reqwest::header::{HeaderName, HeaderValue};
 use sidekey_oauth::{Scope, Scopes, TenantId};
 
-use crate::AgentUser;
+use crate::{AgentUser, ManagedIdentityId};
 
 /// The parts of a key, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,8 @@ pub(crate) enum Identity<'a> {
     SessionUser([u8; 32]),
     /// Nobody's: what a session itself is filed under.
     Session,
+    /// The machine's own.
+    Machine(&'a ManagedIdentityId),
 }
 
 /// An [`Identity`] that borrows nothing.
@@ -57,6 +59,7 @@ enum OwnedIdentity {
     AgentUser(AgentUser),
     SessionUser([u8; 32]),
     Session,
+    Machine(ManagedIdentityId),
 }
 
 /// Scopes as a set: order does not matter.
@@ -192,6 +195,7 @@ impl Identity<'_> {
             Self::AgentUser(user) => OwnedIdentity::AgentUser(user.clone()),
             Self::SessionUser(hash) => OwnedIdentity::SessionUser(hash),
             Self::Session => OwnedIdentity::Session,
+            Self::Machine(identity) => OwnedIdentity::Machine(identity.clone()),
         }
     }
 }
@@ -204,6 +208,7 @@ impl OwnedIdentity {
             Self::AgentUser(user) => Identity::AgentUser(user),
             Self::SessionUser(hash) => Identity::SessionUser(*hash),
             Self::Session => Identity::Session,
+            Self::Machine(identity) => Identity::Machine(identity),
         }
     }
 
@@ -211,6 +216,7 @@ impl OwnedIdentity {
     fn size(&self) -> usize {
         match self {
             Self::AgentUser(AgentUser::Name(name)) => name.len(),
+            Self::Machine(identity) => identity.id().map_or(0, str::len),
             _ => 0,
         }
     }
@@ -316,6 +322,11 @@ mod tests {
         let headers = [(HeaderName::from_static("h"), HeaderValue::from_static("v"))];
         let id = uuid::Uuid::from_u128(1);
         let users = [AgentUser::Name("u".into()), AgentUser::Name(id.to_string()), AgentUser::ObjectId(id)];
+        let machines = [
+            ManagedIdentityId::System,
+            ManagedIdentityId::ClientId("m".to_owned()),
+            ManagedIdentityId::ObjectId("m".to_owned()),
+        ];
         let base = Parts {
             realm: "r",
             tenant: None,
@@ -337,6 +348,9 @@ mod tests {
             Parts { identity: Identity::User([1; 32]), ..base },
             Parts { identity: Identity::SessionUser([0; 32]), ..base },
             Parts { identity: Identity::Session, ..base },
+            Parts { identity: Identity::Machine(&machines[0]), ..base },
+            Parts { identity: Identity::Machine(&machines[1]), ..base },
+            Parts { identity: Identity::Machine(&machines[2]), ..base },
             Parts { identity: Identity::AgentUser(&users[0]), ..base },
             Parts { identity: Identity::AgentUser(&users[1]), ..base },
             Parts { identity: Identity::AgentUser(&users[2]), ..base },

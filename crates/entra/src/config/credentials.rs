@@ -6,11 +6,15 @@ use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
 use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText};
-use crate::credential::{self, CredentialError};
+use crate::{
+    ManagedIdentityId,
+    credential::{self, CredentialError},
+};
 
 pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<CredentialConfig> {
     let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
     let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
+    let legacy_managed_identity = legacy_managed_identity(&azure_ad.section(LEGACY_MANAGED_IDENTITY));
     // Marks the stand-in as known whether it is needed or not.
     let token_file = root.text(TOKEN_FILE);
     let sections: Vec<_> =
@@ -19,9 +23,21 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<Credential
         if legacy_secret.is_some() {
             azure_ad.warn("ClientSecret", "is ignored, because `ClientCredentials` or `ClientCertificates` is set");
         }
+        if legacy_managed_identity.is_some() {
+            azure_ad.warn(
+                LEGACY_MANAGED_IDENTITY,
+                "is ignored, because `ClientCredentials` or `ClientCertificates` is set",
+            );
+        }
         return checked(
             sections.into_iter().filter_map(|section| credential(root, &section).map(|config| (section, config))),
         );
+    }
+    if let Some(source) = legacy_managed_identity {
+        if legacy_secret.is_some() {
+            azure_ad.warn("ClientSecret", "is ignored, because `ClientCredentialsUsingManagedIdentity` is enabled");
+        }
+        return checked([(azure_ad.clone(), config(&format!("{}:{LEGACY_MANAGED_IDENTITY}", azure_ad.key()), source))]);
     }
     if let Some(secret) = legacy_secret {
         return checked([(azure_ad.clone(), config(azure_ad.key(), CredentialSource::Secret(secret)))]);
@@ -78,6 +94,7 @@ fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialCon
         SourceKind::Path => certificate_file(section)?,
         SourceKind::Base64 => certificate_text(section)?,
         SourceKind::AssertionFile => CredentialSource::AssertionFile(assertion_path(root, section)?),
+        SourceKind::ManagedIdentity => managed_identity(section)?,
         SourceKind::Unavailable => {
             section.fault("SourceType", format!("`{name}` is not available in this version"), available_names());
             return None;
@@ -116,6 +133,32 @@ fn assertion_path(root: &Section<'_>, section: &Section<'_>) -> Option<PathBuf> 
         section.fault("SignedAssertionFileDiskPath", "is not set", hint);
     }
     path.map(PathBuf::from)
+}
+
+fn managed_identity(section: &Section<'_>) -> Option<CredentialSource> {
+    let names = ["ManagedIdentityClientId", "ManagedIdentityObjectId", "ManagedIdentityResourceId"];
+    let [client_id, object_id, resource_id] = names.map(|name| section.text(name).map(|text| text.trim().to_owned()));
+    let identity = match (client_id, object_id, resource_id) {
+        (id, None, None) => ManagedIdentityId::of_client_id(id.as_deref()),
+        (None, Some(id), None) => ManagedIdentityId::ObjectId(id),
+        (None, None, Some(id)) => ManagedIdentityId::ResourceId(id),
+        _ => {
+            section.fault(
+                "ManagedIdentityClientId",
+                "is not the only name of the identity",
+                "keep one of its three ids",
+            );
+            return None;
+        }
+    };
+    let audience = section.text("TokenExchangeUrl").map(|text| text.trim().to_owned());
+    Some(CredentialSource::ManagedIdentity { identity, audience })
+}
+
+/// How older configurations ask for the same.
+fn legacy_managed_identity(section: &Section<'_>) -> Option<CredentialSource> {
+    let identity = ManagedIdentityId::of_client_id(section.text("ManagedIdentityClientId"));
+    section.bool("IsEnabled", false).then_some(CredentialSource::ManagedIdentity { identity, audience: None })
 }
 
 /// A secret that has to be there, itself or as a file.
@@ -159,6 +202,7 @@ enum SourceKind {
     Path,
     Base64,
     AssertionFile,
+    ManagedIdentity,
     /// Known to Microsoft's libraries, not available here.
     Unavailable,
 }
@@ -188,7 +232,7 @@ const SOURCES: &[(&str, SourceKind)] = &[
     ("StoreWithThumbprint", SourceKind::Unavailable),
     ("StoreWithDistinguishedName", SourceKind::Unavailable),
     ("ClientSecret", SourceKind::Secret),
-    ("SignedAssertionFromManagedIdentity", SourceKind::Unavailable),
+    ("SignedAssertionFromManagedIdentity", SourceKind::ManagedIdentity),
     ("SignedAssertionFilePath", SourceKind::AssertionFile),
     ("SignedAssertionFromVault", SourceKind::Unavailable),
     ("AutoDecryptKeys", SourceKind::Unavailable),
@@ -216,6 +260,8 @@ const FIELDS: &[&str] = &[
     "ClientSecret",
     "ClientSecretPath",
     "ManagedIdentityClientId",
+    "ManagedIdentityObjectId",
+    "ManagedIdentityResourceId",
     "TokenExchangeUrl",
     "TokenExchangeAuthority",
     "SignedAssertionFileDiskPath",
@@ -227,6 +273,8 @@ const FIELDS: &[&str] = &[
 ];
 
 const SECRETS: [&str; 3] = ["ClientSecret", "CertificatePassword", "Base64EncodedValue"];
+
+const LEGACY_MANAGED_IDENTITY: &str = "ClientCredentialsUsingManagedIdentity";
 
 /// The variable that the workload identity webhook sets.
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";

@@ -16,7 +16,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
-use crate::{Environment, authority::Authority};
+use crate::{Environment, ManagedIdentityId, authority::Authority};
 
 /// What the engine needs to know. Read once with all faults collected; replaced whole on a reload.
 #[derive(Clone, Debug)]
@@ -70,6 +70,13 @@ pub enum CredentialSource {
     },
     /// A file with a signed assertion (workload identity), read anew for each exchange.
     AssertionFile(PathBuf),
+    /// A token of the machine's managed identity, which the application trusts.
+    ManagedIdentity {
+        /// Which identity.
+        identity: ManagedIdentityId,
+        /// What its token is for, where that is not the cloud's own audience of token exchange.
+        audience: Option<String>,
+    },
 }
 
 /// A secret in the configuration or in a file of its own.

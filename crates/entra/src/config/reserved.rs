@@ -12,12 +12,6 @@ pub(super) fn azure_ad(section: &Section<'_>) {
         }
         section.reserve(&[name]);
     }
-    let managed_identity = section.section("ClientCredentialsUsingManagedIdentity");
-    managed_identity.reserve(&["ManagedIdentityClientId"]);
-    if managed_identity.bool("IsEnabled", false) {
-        let hint = "write a credential of another kind into `AzureAd:ClientCredentials`";
-        managed_identity.fault("IsEnabled", "managed identities are not available in this version", hint);
-    }
     if section.text("AzureRegion").is_some() {
         section.warn("AzureRegion", "regional endpoints are not available in this version; the global one is used");
     }

@@ -157,11 +157,6 @@ fn bad_values_are_faults_with_their_key() {
             "not available",
         ),
         (
-            &[("AzureAd:ClientCredentialsUsingManagedIdentity:IsEnabled", "true")],
-            "AzureAd:ClientCredentialsUsingManagedIdentity:IsEnabled",
-            "not available",
-        ),
-        (
             &[("TokenCache:EnableDistributedCache", "true")],
             "TokenCache:EnableDistributedCache",
             "not available in this version",
@@ -182,7 +177,12 @@ fn bad_credentials_are_faults_with_their_key() {
         (&[("ClientSecret", "s")], "SourceType", "is not set"),
         (&[("SourceType", "Magic")], "SourceType", "is not a source"),
         (&[("SourceType", "KeyVault"), ("KeyVaultUrl", "https://v")], "SourceType", "not available in this version"),
-        (&[("SourceType", "7")], "SourceType", "not available in this version"),
+        (&[("SourceType", "9")], "SourceType", "not available in this version"),
+        (
+            &[("SourceType", "7"), ("ManagedIdentityClientId", "c"), ("ManagedIdentityObjectId", "o")],
+            "ManagedIdentityClientId",
+            "is not the only name",
+        ),
         (&[("SourceType", "ClientSecret")], "ClientSecret", "is not set"),
         (
             &[("SourceType", "ClientSecret"), ("ClientSecret", "s"), ("ClientSecretPath", "/p")],
@@ -263,6 +263,47 @@ fn workload_identity_needs_no_section_at_all() {
     .unwrap();
     assert_eq!(config.client_id.as_str(), CLIENT);
     assert_eq!(config.credentials.len(), 1);
+}
+
+#[test]
+fn a_managed_identity_is_named_by_one_of_its_ids() {
+    let cases: &[(Pairs, ManagedIdentityId, Option<&str>)] = &[
+        (&[], ManagedIdentityId::System, None),
+        (&[("ManagedIdentityClientId", "c")], ManagedIdentityId::ClientId("c".to_owned()), None),
+        (&[("ManagedIdentityObjectId", "o")], ManagedIdentityId::ObjectId("o".to_owned()), None),
+        (&[("ManagedIdentityResourceId", "/r")], ManagedIdentityId::ResourceId("/r".to_owned()), None),
+        (&[("TokenExchangeUrl", "api://x")], ManagedIdentityId::System, Some("api://x")),
+    ];
+    for (fields, identity, audience) in cases {
+        let mut pairs: Vec<(String, String)> = BASE.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let source = ("SourceType", "SignedAssertionFromManagedIdentity");
+        let fields = fields.iter().chain([&source]);
+        pairs.extend(fields.map(|(k, v)| (format!("AzureAd:ClientCredentials:0:{k}"), (*v).into())));
+        let (config, _) = Configuration::from_pairs(pairs).bind(Config::read).unwrap();
+        let expected =
+            CredentialSource::ManagedIdentity { identity: identity.clone(), audience: audience.map(str::to_owned) };
+        assert_eq!(config.credentials.first().map(|credential| credential.source.clone()), Some(expected));
+    }
+}
+
+#[test]
+fn the_legacy_managed_identity_counts_only_where_there_is_no_list() {
+    let legacy = [
+        ("AzureAd:ClientCredentialsUsingManagedIdentity:IsEnabled", "true"),
+        ("AzureAd:ClientCredentialsUsingManagedIdentity:ManagedIdentityClientId", "c"),
+    ];
+    let (config, warnings) = read(&with_base(&legacy)).unwrap();
+    let identity = ManagedIdentityId::ClientId("c".to_owned());
+    let expected = CredentialSource::ManagedIdentity { identity, audience: None };
+    assert_eq!(config.credentials.first().map(|credential| credential.source.clone()), Some(expected));
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let listed =
+        [("AzureAd:ClientCredentials:0:SourceType", "ClientSecret"), ("AzureAd:ClientCredentials:0:ClientSecret", "t")];
+    let (config, warnings) = read(&with_base(&[legacy, listed].concat())).unwrap();
+    assert!(matches!(config.credentials.first().unwrap().source, CredentialSource::Secret(_)));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let off = [("AzureAd:ClientCredentialsUsingManagedIdentity:IsEnabled", "false")];
+    assert!(read(&with_base(&off)).unwrap().0.credentials.is_empty());
 }
 
 #[test]

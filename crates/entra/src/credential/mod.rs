@@ -9,13 +9,16 @@ mod bundle;
 mod certificate;
 mod client_assertion;
 mod file;
-#[cfg_attr(not(test), expect(dead_code, reason = "the first source that asks someone else uses it"))]
 mod kept;
+mod managed_identity;
 mod secret;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use sidekey_host::{Clock, UnixTime};
@@ -23,10 +26,14 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::{assertion_file::AssertionFile, certificate::Certificate, secret::ClientSecret};
+use self::{
+    assertion_file::AssertionFile, certificate::Certificate, managed_identity::ManagedIdentityAssertion,
+    secret::ClientSecret,
+};
 use crate::{
     Environment,
     config::{CredentialConfig, CredentialSource},
+    managed_identity::ManagedIdentities,
 };
 
 /// The client's credentials in their order.
@@ -50,6 +57,7 @@ enum Source {
     Secret(Arc<ClientSecret>),
     Certificate(Arc<Certificate>),
     AssertionFile(Arc<AssertionFile>),
+    ManagedIdentity(ManagedIdentityAssertion),
 }
 
 /// What a source may use of the world around it.
@@ -60,6 +68,7 @@ pub(crate) struct Surroundings {
     pub(crate) http: reqwest::Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) environment: Environment,
+    pub(crate) managed_identities: Arc<ManagedIdentities>,
 }
 
 /// What a proof is made for: the token request that it goes into.
@@ -69,6 +78,8 @@ pub(crate) struct Purpose {
     pub(crate) client_id: ClientId,
     /// The token endpoint that is really asked.
     pub(crate) audience: String,
+    /// The authority's host, by which its cloud is known.
+    pub(crate) host: String,
     /// The tenant that is asked; `None` where the authority has none.
     pub(crate) tenant: Option<TenantId>,
     /// Whether the authority knows PS256 and SHA-256 thumbprints.
@@ -130,6 +141,14 @@ pub(crate) struct CredentialError {
     pub(crate) missing: bool,
 }
 
+impl Surroundings {
+    #[cfg(test)]
+    pub(crate) fn new(http: reqwest::Client, clock: Arc<dyn Clock>, environment: Environment) -> Self {
+        let identities = ManagedIdentities::new(http.clone(), Arc::clone(&clock), environment.clone(), Vec::new());
+        Self { http, clock, environment, managed_identities: Arc::new(identities) }
+    }
+}
+
 impl CredentialError {
     fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { field, problem: problem.into(), hint: hint.into(), missing: false }
@@ -168,7 +187,7 @@ impl Credentials {
     pub(crate) async fn choose_after(&self, refused: &Chosen, purpose: &Purpose) -> Option<Chosen> {
         let credential = self.list.get(refused.index)?;
         credential.source.forget();
-        credential.steps_back_until.store(purpose.now.0.saturating_add(STEP_BACK_SECONDS), Ordering::Relaxed);
+        credential.step_back(purpose.now);
         let mut others = self.in_order(purpose.now);
         others.retain(|index| *index != refused.index || refused.reused);
         self.first_that_loads(others, purpose).await.ok()
@@ -185,6 +204,7 @@ impl Credentials {
         let mut left = order.len();
         for index in order {
             let Some(credential) = self.list.get(index) else { continue };
+            let began = Instant::now();
             match credential.source.proof_in_time(&purpose.sharing_with(left)).await {
                 Ok(Made { proof, reused }) => {
                     self.log_choice(index, &credential.key);
@@ -193,6 +213,10 @@ impl Credentials {
                 Err(error) => {
                     tracing::warn!(credential = %credential.key, %error, "a client credential cannot be used");
                     problems.push(format!("`{}`: {error}", credential.key));
+                    if began.elapsed() >= SLOW {
+                        // The next acquisition shall not wait as long for nothing.
+                        credential.step_back(purpose.now);
+                    }
                 }
             }
             left -= 1;
@@ -208,6 +232,10 @@ impl Credentials {
 }
 
 impl Credential {
+    fn step_back(&self, now: UnixTime) {
+        self.steps_back_until.store(now.0.saturating_add(STEP_BACK_SECONDS), Ordering::Relaxed);
+    }
+
     fn steps_back(&self, now: UnixTime) -> bool {
         self.steps_back_until.load(Ordering::Relaxed) > now.0
     }
@@ -224,7 +252,7 @@ impl Purpose {
 }
 
 impl Source {
-    fn of(source: &CredentialSource, _surroundings: &Surroundings) -> Self {
+    fn of(source: &CredentialSource, surroundings: &Surroundings) -> Self {
         match source {
             CredentialSource::Secret(text) => Self::Secret(Arc::new(ClientSecret::new(text.clone()))),
             CredentialSource::Certificate { location, key_path, password } => {
@@ -232,6 +260,10 @@ impl Source {
                 Self::Certificate(Arc::new(certificate))
             }
             CredentialSource::AssertionFile(path) => Self::AssertionFile(Arc::new(AssertionFile::new(path.clone()))),
+            CredentialSource::ManagedIdentity { identity, audience } => {
+                let identities = Arc::clone(&surroundings.managed_identities);
+                Self::ManagedIdentity(ManagedIdentityAssertion::new(identities, identity.clone(), audience.clone()))
+            }
         }
     }
 
@@ -241,6 +273,7 @@ impl Source {
             Self::Secret(_) => "ClientSecret",
             Self::Certificate(certificate) => certificate.source_type(),
             Self::AssertionFile(_) => "SignedAssertionFilePath",
+            Self::ManagedIdentity(_) => managed_identity::NAME,
         }
     }
 
@@ -263,6 +296,7 @@ impl Source {
                 let file = Arc::clone(file);
                 self.blocking(move || file.read().map(Proof::Assertion).map(Made::new)).await
             }
+            Self::ManagedIdentity(assertion) => assertion.proof(purpose).await,
         }
     }
 
@@ -277,8 +311,10 @@ impl Source {
 
     /// Drops what was kept for later use.
     fn forget(&self) {
-        if let Self::Certificate(certificate) = self {
-            certificate.forget();
+        match self {
+            Self::Certificate(certificate) => certificate.forget(),
+            Self::ManagedIdentity(assertion) => assertion.forget(),
+            Self::Secret(_) | Self::AssertionFile(_) => {}
         }
     }
 }
@@ -292,6 +328,7 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
             Certificate::new(location.clone(), key_path.clone(), password.clone()).check()
         }
         CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
+        CredentialSource::ManagedIdentity { .. } => Ok(()),
     }
 }
 
@@ -302,6 +339,8 @@ fn none_usable(problems: &[String]) -> String {
     format!("no client credential can be used: {}", problems.join("; "))
 }
 
+/// A source that takes this long to fail is one that everybody would wait for.
+const SLOW: Duration = Duration::from_secs(1);
 /// How long a refused credential comes after the others.
 const STEP_BACK_SECONDS: u64 = 300;
 

@@ -36,17 +36,14 @@ fn secret(text: &str) -> CredentialSource {
 }
 
 fn surroundings() -> Surroundings {
-    Surroundings {
-        http: reqwest::Client::new(),
-        clock: Arc::new(sidekey_host::ManualClock::at(NOW)),
-        environment: Environment::default(),
-    }
+    Surroundings::new(reqwest::Client::new(), Arc::new(sidekey_host::ManualClock::at(NOW)), Environment::default())
 }
 
 fn purpose() -> Purpose {
     Purpose {
         client_id: CLIENT.parse().unwrap(),
         audience: "https://login.example.com/t/oauth2/v2.0/token".to_owned(),
+        host: "login.example.com".to_owned(),
         tenant: "t.example.com".parse().ok(),
         takes_ps256: true,
         send_x5c: false,

@@ -4,6 +4,7 @@
 mod agent;
 mod agent_user;
 mod client_credentials;
+mod managed_identity;
 mod on_behalf_of;
 mod refresh_token;
 pub(crate) mod session;
@@ -72,7 +73,7 @@ pub(crate) fn plan<'a>(
         (Flow::AgentUser { agent, user }, _) => agent_user::plan(request, agent, user, config),
         (Flow::Session { agent }, Some(session)) => session::plan(request, agent.as_deref(), session, config),
         (Flow::Session { .. }, None) => Err(AcquireError::NoSession),
-        (Flow::ManagedIdentity { .. }, _) => Err(managed_identity()),
+        (Flow::ManagedIdentity(identity), _) => managed_identity::plan(request, identity),
     }
 }
 
@@ -89,9 +90,9 @@ pub(crate) async fn run(engine: &Arc<Entra>, request: &TokenRequest) -> Result<T
         (Flow::OnBehalfOf(assertion) | Flow::Agent { assertion: Some(assertion), .. }, None) => {
             ask(engine, request, &plan, on_behalf_of::form(assertion, &plan)).await
         }
-        // Neither has a plan.
+        (Flow::ManagedIdentity(identity), None) => managed_identity::run(engine, request, identity).await,
+        // There was no plan.
         (Flow::Session { .. }, None) => Err(AcquireError::NoSession.into()),
-        (Flow::ManagedIdentity { .. }, None) => Err(managed_identity().into()),
     }
 }
 
@@ -108,10 +109,6 @@ fn unavailable_options(request: &TokenRequest) -> Result<(), AcquireError> {
         return Err(not_available("proof of possession (`PopPublicKey`)"));
     }
     Ok(())
-}
-
-fn managed_identity() -> AcquireError {
-    not_available("a managed identity's token (`AcquireTokenOptions:ManagedIdentity`)")
 }
 
 fn not_available(what: &str) -> AcquireError {

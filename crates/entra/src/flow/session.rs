@@ -38,7 +38,7 @@ pub(crate) fn find(engine: &Entra, request: &TokenRequest) -> Result<Option<Sess
     let assertion = match &request.flow {
         Flow::OnBehalfOf(assertion) | Flow::Agent { assertion: Some(assertion), .. } => Some(assertion),
         Flow::Session { .. } => None,
-        Flow::App | Flow::Agent { .. } | Flow::AgentUser { .. } | Flow::ManagedIdentity { .. } => return Ok(None),
+        Flow::App | Flow::Agent { .. } | Flow::AgentUser { .. } | Flow::ManagedIdentity(_) => return Ok(None),
     };
     let Some(name) = request.session_key.as_deref() else {
         return if assertion.is_some() { Ok(None) } else { Err(AcquireError::NoSession) };

@@ -83,12 +83,9 @@ fn scopes_follow_the_flow() {
 
 #[test]
 fn what_is_not_there_yet_says_so() {
-    let managed = request(Flow::ManagedIdentity { client_id: None }, "r/.default");
     let bound = TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") };
-    for request in [managed, bound] {
-        let error = plan(&request, None, &config(&[])).unwrap_err();
-        assert!(matches!(&error, AcquireError::Invalid(text) if text.ends_with("is not available in this version")));
-    }
+    let error = plan(&bound, None, &config(&[])).unwrap_err();
+    assert!(matches!(&error, AcquireError::Invalid(text) if text.ends_with("is not available in this version")));
 }
 
 #[test]

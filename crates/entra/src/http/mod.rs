@@ -8,7 +8,10 @@ mod retry_after;
 use std::{error::Error as _, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{Client, RequestBuilder, header};
+use reqwest::{
+    Client, RequestBuilder,
+    header::{self, HeaderMap},
+};
 use sidekey_host::UnixTime;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
@@ -52,7 +55,13 @@ fn encode<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(text.into_bytes()))
 }
 
-async fn send(request: RequestBuilder, now: UnixTime) -> Result<Answer, NoAnswer> {
+/// Sends a request that is ready.
+pub(crate) async fn send(request: RequestBuilder, now: UnixTime) -> Result<Answer, NoAnswer> {
+    send_with_headers(request, now).await.map(|(_, answer)| answer)
+}
+
+/// The same, for those who need a header of the answer.
+pub(crate) async fn send_with_headers(request: RequestBuilder, now: UnixTime) -> Result<(HeaderMap, Answer), NoAnswer> {
     let mut response = request.send().await.map_err(|error| describe(&error))?;
     let status = response.status().as_u16();
     let header = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -64,7 +73,7 @@ async fn send(request: RequestBuilder, now: UnixTime) -> Result<Answer, NoAnswer
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, retry_after, body })
+    Ok((std::mem::take(response.headers_mut()), Answer { status, retry_after, body }))
 }
 
 /// What went wrong in a few words, from the outermost cause to the innermost.
