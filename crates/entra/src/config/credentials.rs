@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
-use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText};
+use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText, entra_app};
 use crate::{
     ManagedIdentityId,
     credential::{self, CredentialError},
 };
 
-pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<CredentialConfig> {
+pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -> Vec<CredentialConfig> {
     let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
     let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
     let legacy_managed_identity = legacy_managed_identity(&azure_ad.section(LEGACY_MANAGED_IDENTITY));
@@ -29,8 +29,11 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>) -> Vec<Credential
                 "is ignored, because `ClientCredentials` or `ClientCertificates` is set",
             );
         }
+        let path = [outer, &[azure_ad.key()]].concat();
         return checked(
-            sections.into_iter().filter_map(|section| credential(root, &section).map(|config| (section, config))),
+            sections
+                .into_iter()
+                .filter_map(|section| credential(root, &section, &path).map(|config| (section, config))),
         );
     }
     if let Some(source) = legacy_managed_identity {
@@ -71,8 +74,8 @@ fn checked<'a>(credentials: impl IntoIterator<Item = (Section<'a>, CredentialCon
     credentials.into_iter().map(|(_, config)| config).collect()
 }
 
-/// One entry of the list; `None` if it is skipped or faulty.
-fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialConfig> {
+/// One entry of the list; `None` if it is skipped or faulty. `path` are the sections that lead to it, its own the last.
+fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Option<CredentialConfig> {
     section.reserve(FIELDS);
     for name in SECRETS {
         // Whatever the source, a secret that stands here is not to be shown.
@@ -95,6 +98,7 @@ fn credential(root: &Section<'_>, section: &Section<'_>) -> Option<CredentialCon
         SourceKind::Base64 => certificate_text(section)?,
         SourceKind::AssertionFile => CredentialSource::AssertionFile(assertion_path(root, section)?),
         SourceKind::ManagedIdentity => managed_identity(section)?,
+        SourceKind::EntraApp => CredentialSource::EntraApp(entra_app::read(root, section, path)?),
         SourceKind::Unavailable => {
             section.fault("SourceType", format!("`{name}` is not available in this version"), available_names());
             return None;
@@ -203,6 +207,7 @@ enum SourceKind {
     Base64,
     AssertionFile,
     ManagedIdentity,
+    EntraApp,
     /// Known to Microsoft's libraries, not available here.
     Unavailable,
 }
@@ -236,7 +241,7 @@ const SOURCES: &[(&str, SourceKind)] = &[
     ("SignedAssertionFilePath", SourceKind::AssertionFile),
     ("SignedAssertionFromVault", SourceKind::Unavailable),
     ("AutoDecryptKeys", SourceKind::Unavailable),
-    ("CustomSignedAssertion", SourceKind::Unavailable),
+    ("CustomSignedAssertion", SourceKind::EntraApp),
     ("ManagedCertificate", SourceKind::Unavailable),
     ("StoreWithSubjectName", SourceKind::Unavailable),
 ];

@@ -5,10 +5,11 @@
 
 mod authority;
 mod credentials;
+mod entra_app;
 mod reserved;
 mod validation;
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sidekey_config::Section;
 use sidekey_jose::Algorithm;
@@ -77,7 +78,31 @@ pub enum CredentialSource {
         /// What its token is for, where that is not the cloud's own audience of token exchange.
         audience: Option<String>,
     },
+    /// A token of another application of Entra ID, which this one trusts (`OidcIdpSignedAssertion`).
+    EntraApp(EntraApp),
 }
+
+/// Another application of Entra ID whose token is a credential.
+#[derive(Clone, Debug)]
+pub struct EntraApp {
+    /// The application: authority, client id and credentials are those of its section.
+    pub config: Arc<Config>,
+    /// The section, for messages.
+    pub section: String,
+    /// What its token is for, where that is not its cloud's token exchange.
+    pub audience: Option<String>,
+    /// Ask with the token request's own `fmi_path`, which then has to have one.
+    pub needs_fmi_path: bool,
+}
+
+impl PartialEq for EntraApp {
+    fn eq(&self, other: &Self) -> bool {
+        let key = |app: &Self| (app.section.clone(), app.audience.clone(), app.needs_fmi_path);
+        Arc::ptr_eq(&self.config, &other.config) && key(self) == key(other)
+    }
+}
+
+impl Eq for EntraApp {}
 
 /// A secret in the configuration or in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +171,12 @@ impl Config {
     /// `AZURE_*` variables that stand in for them. Faults are recorded in the section. Certificate and secret files are read
     /// to see whether they are good, and read again when they are needed.
     pub fn read(root: &Section<'_>) -> Self {
-        let azure_ad = root.section("AzureAd");
+        Self::of_section(root, "AzureAd", &[])
+    }
+
+    /// The same with another section in the place of `AzureAd`. `outer` are the sections whose credentials lead to this one.
+    fn of_section(root: &Section<'_>, name: &str, outer: &[&str]) -> Self {
+        let azure_ad = root.section(name);
         azure_ad.own();
         reserved::azure_ad(&azure_ad);
         let (authority, mut extra_query_parameters) = authority::read(root, &azure_ad);
@@ -155,7 +185,7 @@ impl Config {
         Self {
             authority,
             client_id: client_id(root, &azure_ad),
-            credentials: credentials::read(root, &azure_ad),
+            credentials: credentials::read(root, &azure_ad, outer),
             send_x5c: azure_ad.bool("SendX5C", false),
             home_tenant: azure_ad.parse("AppHomeTenantId", "write the tenant's GUID or domain"),
             client_capabilities: azure_ad.list("ClientCapabilities").into_iter().map(str::to_owned).collect(),

@@ -335,3 +335,70 @@ fn checks_cannot_be_switched_off_and_misspelt_keys_are_pointed_out() {
 const CLIENT: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
 const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const BASE: &[(&str, &str)] = &[("AzureAd:TenantId", TENANT), ("AzureAd:ClientId", CLIENT)];
+
+/// A credential that is the token of the application in the section `Other`.
+const OTHER_APP: &[(&str, &str)] = &[
+    ("AzureAd:ClientCredentials:0:SourceType", "CustomSignedAssertion"),
+    ("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderName", "oidcIdpSignedAssertion"),
+    ("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:ConfigurationSection", "Other"),
+];
+
+#[test]
+fn another_application_is_read_from_its_own_section() {
+    let other = [
+        ("Other:Instance", "https://login.microsoftonline.us/"),
+        ("Other:TenantId", "other.com"),
+        ("Other:ClientId", "other-client"),
+        ("Other:ClientCredentials:0:SourceType", "ClientSecret"),
+        ("Other:ClientCredentials:0:ClientSecret", "s"),
+        ("Other:Typo", "x"),
+    ];
+    let (config, warnings) = read(&[BASE, OTHER_APP, &other].concat()).unwrap();
+    let [CredentialConfig { key, source: CredentialSource::EntraApp(app) }] = &config.credentials[..] else {
+        panic!("{:?}", config.credentials)
+    };
+    assert_eq!(key, "AzureAd:ClientCredentials:0");
+    assert_eq!((app.config.client_id.as_str(), app.section.as_str()), ("other-client", "Other"));
+    assert_eq!(app.config.authority.to_string(), "https://login.microsoftonline.us/other.com");
+    assert_eq!(app.config.credentials[0].key, "Other:ClientCredentials:0");
+    assert_eq!((app.needs_fmi_path, &app.audience), (false, &None));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(warnings[0].key, "Other:Typo");
+}
+
+#[test]
+fn an_application_that_cannot_vouch_is_a_fault() {
+    let fault_of = |pairs: &[&'static [(&'static str, &'static str)]]| fault(&pairs.concat());
+    let none = fault_of(&[OTHER_APP]);
+    assert!(
+        none.key.ends_with("ProviderData:ConfigurationSection") && none.problem.contains("no `ClientId`"),
+        "{none}"
+    );
+    let itself = fault_of(&[
+        OTHER_APP,
+        &[("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:ConfigurationSection", "azuread")],
+    ]);
+    assert!(itself.problem.contains("leads back to itself"), "{itself}");
+    let round = fault_of(&[
+        OTHER_APP,
+        &[
+            ("Other:TenantId", "other.com"),
+            ("Other:ClientId", "other-client"),
+            ("Other:ClientCredentials:0:SourceType", "11"),
+            ("Other:ClientCredentials:0:CustomSignedAssertionProviderName", "OidcIdpSignedAssertion"),
+            ("Other:ClientCredentials:0:CustomSignedAssertionProviderData:ConfigurationSection", "AzureAd"),
+        ],
+    ]);
+    assert!(round.key.starts_with("Other:") && round.problem.contains("leads back to itself"), "{round}");
+    let provider = fault_of(&[OTHER_APP, &[("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderName", "Mine")]]);
+    assert!(provider.problem.contains("`Mine` is not a provider"), "{provider}");
+    let secret = fault_of(&[
+        OTHER_APP,
+        &[
+            ("Other:TenantId", "other.com"),
+            ("Other:ClientId", "other-client"),
+            ("Other:ClientCredentials:0:SourceType", "ClientSecret"),
+        ],
+    ]);
+    assert_eq!(secret.key, "Other:ClientCredentials:0:ClientSecret");
+}

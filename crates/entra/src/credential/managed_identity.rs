@@ -68,7 +68,7 @@ async fn fetch(
 }
 
 /// The audience of federated assertions in the cloud that the authority belongs to.
-pub(super) fn token_exchange_audience(host: &str) -> &'static str {
+pub(crate) fn token_exchange_audience(host: &str) -> &'static str {
     Cloud::of_host(host).and_then(|cloud| cloud.token_exchange_audience).unwrap_or("api://AzureADTokenExchange")
 }
 

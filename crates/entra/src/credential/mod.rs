@@ -8,6 +8,7 @@ mod assertion_file;
 mod bundle;
 mod certificate;
 mod client_assertion;
+mod entra_app;
 mod file;
 mod kept;
 mod managed_identity;
@@ -26,9 +27,10 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use self::managed_identity::token_exchange_audience;
 use self::{
-    assertion_file::AssertionFile, certificate::Certificate, managed_identity::ManagedIdentityAssertion,
-    secret::ClientSecret,
+    assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion,
+    managed_identity::ManagedIdentityAssertion, secret::ClientSecret,
 };
 use crate::{
     Environment,
@@ -58,6 +60,7 @@ enum Source {
     Certificate(Arc<Certificate>),
     AssertionFile(Arc<AssertionFile>),
     ManagedIdentity(ManagedIdentityAssertion),
+    EntraApp(Box<EntraAppAssertion>),
 }
 
 /// What a source may use of the world around it.
@@ -73,7 +76,6 @@ pub(crate) struct Surroundings {
 
 /// What a proof is made for: the token request that it goes into.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "sources that ask someone else need the rest")]
 pub(crate) struct Purpose {
     pub(crate) client_id: ClientId,
     /// The token endpoint that is really asked.
@@ -264,6 +266,9 @@ impl Source {
                 let identities = Arc::clone(&surroundings.managed_identities);
                 Self::ManagedIdentity(ManagedIdentityAssertion::new(identities, identity.clone(), audience.clone()))
             }
+            CredentialSource::EntraApp(app) => {
+                Self::EntraApp(Box::new(EntraAppAssertion::new(app.clone(), surroundings)))
+            }
         }
     }
 
@@ -274,6 +279,7 @@ impl Source {
             Self::Certificate(certificate) => certificate.source_type(),
             Self::AssertionFile(_) => "SignedAssertionFilePath",
             Self::ManagedIdentity(_) => managed_identity::NAME,
+            Self::EntraApp(_) => "CustomSignedAssertion",
         }
     }
 
@@ -297,6 +303,7 @@ impl Source {
                 self.blocking(move || file.read().map(Proof::Assertion).map(Made::new)).await
             }
             Self::ManagedIdentity(assertion) => assertion.proof(purpose).await,
+            Self::EntraApp(app) => app.proof(purpose).await,
         }
     }
 
@@ -314,6 +321,7 @@ impl Source {
         match self {
             Self::Certificate(certificate) => certificate.forget(),
             Self::ManagedIdentity(assertion) => assertion.forget(),
+            Self::EntraApp(app) => app.forget(),
             Self::Secret(_) | Self::AssertionFile(_) => {}
         }
     }
@@ -328,7 +336,7 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
             Certificate::new(location.clone(), key_path.clone(), password.clone()).check()
         }
         CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
-        CredentialSource::ManagedIdentity { .. } => Ok(()),
+        CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) => Ok(()),
     }
 }
 

@@ -12,6 +12,7 @@ use sidekey_oauth::{Scopes, Secret, TenantId, TokenReply};
 use super::{Form, Plan, client_credentials, directory};
 use crate::{
     AccessToken, AcquireError, CacheOutcome, Config, Entra, Flow, TokenRequest,
+    credential::token_exchange_audience,
     http::reply::Failure,
     token_client::{Ask, AskAs},
 };
@@ -114,11 +115,8 @@ pub(super) fn blames_the_client(failure: &Failure) -> bool {
     matches!(&failure.error, AcquireError::Refused(refusal) if refusal.reply.error == "invalid_client")
 }
 
-/// The cloud's token exchange as a scope; the public cloud's where the cloud has no name of its own for it.
-fn exchange_scope(config: &Config) -> Result<Scopes, AcquireError> {
-    let audience = config.authority.cloud().and_then(|cloud| cloud.token_exchange_audience);
-    let scope = format!("{}/.default", audience.unwrap_or(PUBLIC_EXCHANGE));
+/// The cloud's token exchange as a scope.
+pub(crate) fn exchange_scope(config: &Config) -> Result<Scopes, AcquireError> {
+    let scope = format!("{}/.default", token_exchange_audience(config.authority.host()));
     Scopes::parse(&scope).map_err(|cause| AcquireError::Configuration(cause.to_string()))
 }
-
-const PUBLIC_EXCHANGE: &str = "api://AzureADTokenExchange";

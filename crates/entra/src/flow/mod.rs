@@ -9,6 +9,8 @@ mod on_behalf_of;
 mod refresh_token;
 pub(crate) mod session;
 
+pub(crate) use agent::exchange_scope;
+
 use std::sync::Arc;
 
 use sidekey_oauth::{Secret, TenantId, TokenReply};

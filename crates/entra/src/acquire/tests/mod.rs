@@ -1,6 +1,7 @@
 //! The engine against a scripted authority. Wall time is a manual clock; nothing here sleeps.
 
 mod agents;
+mod entra_app;
 mod server;
 mod sessions;
 

@@ -1,0 +1,138 @@
+//! The token of another application as client assertion: what the other one is asked for, and when it is asked again.
+
+use super::*;
+
+/// The application whose tokens are assertions lives at another authority.
+struct Federated {
+    bench: Bench,
+    other: Arc<Server>,
+}
+
+impl Federated {
+    async fn new(more: &[(&str, &str)]) -> Self {
+        let other = Server::start().await;
+        other.answer(|asked| {
+            let fmi_path = asked.field("fmi_path").unwrap_or("none");
+            Reply::token(&format!("{}/{fmi_path}/{}", asked.tenant(), asked.field("scope").unwrap()), 86_400)
+        });
+        let url = other.url.clone();
+        Self { bench: Bench::with(&[&credential(&url)[..], more].concat()).await, other }
+    }
+
+    fn assertion(&self) -> String {
+        self.bench.server.tokens_asked().last().unwrap().field("client_assertion").unwrap().to_owned()
+    }
+}
+
+fn credential(other: &str) -> [(&str, &str); 8] {
+    [
+        ("AzureAd:ClientCredentials:0:SourceType", "CustomSignedAssertion"),
+        ("AzureAd:ClientCredentials:0:ClientSecret", ""),
+        ("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderName", "OidcIdpSignedAssertion"),
+        ("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:ConfigurationSection", "Other"),
+        ("Other:Instance", other),
+        ("Other:TenantId", OTHER_TENANT),
+        ("Other:ClientId", "other-client"),
+        ("Other:ClientSecret", "other secret"),
+    ]
+}
+
+#[tokio::test]
+async fn the_other_application_is_asked_once_and_its_token_is_the_assertion() {
+    let federated = Federated::new(&[]).await;
+    let id = Uuid::new_v4();
+    let request = TokenRequest { correlation_id: Some(id), fmi_path: Some("path".to_owned()), ..app() };
+    assert_eq!(federated.bench.acquire(&request).await.unwrap(), first("token-1"));
+    let asked = federated.other.tokens_asked().pop().unwrap();
+    let expected = [
+        ("client_id", "other-client"),
+        ("client_info", "2"),
+        ("client_secret", "other secret"),
+        ("grant_type", "client_credentials"),
+        ("scope", "api://AzureADTokenExchange/.default"),
+    ];
+    assert_eq!((asked.sorted(), asked.tenant()), (expected.to_vec(), OTHER_TENANT));
+    assert_eq!(asked.headers["client-request-id"], id.to_string());
+    let asked = federated.bench.server.tokens_asked().pop().unwrap();
+    let assertion = format!("{OTHER_TENANT}/none/api://AzureADTokenExchange/.default");
+    let expected = [
+        ("client_assertion", assertion.as_str()),
+        ("client_assertion_type", sidekey_oauth::grant::CLIENT_ASSERTION_TYPE),
+        ("client_id", CLIENT),
+        ("client_info", "2"),
+        ("fmi_path", "path"),
+        ("grant_type", "client_credentials"),
+        ("scope", "api://orders/.default"),
+    ];
+    assert_eq!(asked.sorted(), expected);
+    federated.bench.acquire(&forced(request)).await.unwrap();
+    federated.bench.acquire(&user("u")).await.unwrap();
+    assert_eq!(federated.other.tokens_asked().len(), 1);
+}
+
+#[tokio::test]
+async fn an_audience_of_its_own_is_asked_for() {
+    for (audience, scope) in [("api://mine", "api://mine/.default"), ("api://mine/.Default", "api://mine/.Default")] {
+        let federated = Federated::new(&[("AzureAd:ClientCredentials:0:TokenExchangeUrl", audience)]).await;
+        federated.bench.acquire(&app()).await.unwrap();
+        assert_eq!(federated.assertion(), format!("{OTHER_TENANT}/none/{scope}"));
+    }
+}
+
+#[tokio::test]
+async fn where_it_requires_the_fmi_path_that_is_passed_on() {
+    let required =
+        [("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:RequiresSignedAssertionFmiPath", "true")];
+    let federated = Federated::new(&required).await;
+    let with = |path: &str, tenant: &str| TokenRequest {
+        fmi_path: Some(path.to_owned()),
+        tenant: tenant.parse().ok(),
+        ..app()
+    };
+    // Both authorities are on the same host, so the tenant is passed on too.
+    for (path, tenant) in [("a", TENANT), ("b", TENANT), ("a", "named.com")] {
+        federated.bench.acquire(&with(path, tenant)).await.unwrap();
+        assert_eq!(federated.assertion(), format!("{tenant}/{path}/api://AzureADTokenExchange/.default"));
+    }
+    let error = federated.bench.acquire(&app()).await.unwrap_err();
+    assert!(matches!(&error, AcquireError::Configuration(text) if text.contains("no FMI path")), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_assertion_is_made_anew_once() {
+    let federated = Federated::new(&[]).await;
+    federated.bench.acquire(&app()).await.unwrap();
+    federated.other.script([Reply::token("anew", 86_400)]);
+    federated.bench.server.script([Reply::error(401, "invalid_client", 700_024)]);
+    federated.bench.acquire(&forced(app())).await.unwrap();
+    assert_eq!((federated.assertion().as_str(), federated.other.tokens_asked().len()), ("anew", 2));
+}
+
+#[tokio::test]
+async fn it_is_one_of_the_list_and_says_why_it_fails() {
+    let second = [
+        ("AzureAd:ClientCredentials:1:SourceType", "ClientSecret"),
+        ("AzureAd:ClientCredentials:1:ClientSecret", "second"),
+    ];
+    let refused = || Reply::error(401, "invalid_client", 7_000_215);
+    let federated = Federated::new(&second).await;
+    federated.other.script([refused()]);
+    federated.bench.acquire(&app()).await.unwrap();
+    assert_eq!(federated.bench.server.tokens_asked()[0].field("client_secret"), Some("second"));
+    let federated = Federated::new(&[]).await;
+    federated.other.script([refused()]);
+    let error = federated.bench.acquire(&app()).await.unwrap_err().to_string();
+    assert!(error.contains("the application of `Other` got no token: AADSTS7000215"), "{error}");
+    assert_eq!(federated.bench.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_blueprint_may_be_vouched_for_too() {
+    let federated = Federated::new(&[]).await;
+    let request = TokenRequest { flow: Flow::Agent { agent: "agent".to_owned(), assertion: None }, ..app() };
+    assert_eq!(federated.bench.acquire(&request).await.unwrap(), first("token-2"));
+    let asked = federated.bench.server.tokens_asked();
+    let leg_1 = asked[0].field("client_assertion").unwrap();
+    assert_eq!(leg_1, format!("{OTHER_TENANT}/none/api://AzureADTokenExchange/.default"));
+    assert_eq!((asked[0].field("fmi_path"), asked[1].field("client_assertion")), (Some("agent"), Some("token-1")));
+}
