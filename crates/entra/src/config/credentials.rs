@@ -54,7 +54,9 @@ fn config(key: &str, source: CredentialSource) -> CredentialConfig {
 
 /// Tries each credential once. The first that loads is used, so a bad one is a fault only if there is no good one; a projected
 /// token may be mounted later and counts as good.
-fn checked<'a>(credentials: impl IntoIterator<Item = (Section<'a>, CredentialConfig)>) -> Vec<CredentialConfig> {
+pub(super) fn checked<'a>(
+    credentials: impl IntoIterator<Item = (Section<'a>, CredentialConfig)>,
+) -> Vec<CredentialConfig> {
     let credentials: Vec<_> = credentials.into_iter().collect();
     let failures: Vec<_> = credentials.iter().map(|(_, config)| credential::check(&config.source).err()).collect();
     let may_come = |(config, failure): (&CredentialConfig, &Option<CredentialError>)| {
@@ -107,7 +109,7 @@ fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Optio
     Some(config(section.key(), source))
 }
 
-fn certificate_file(section: &Section<'_>) -> Option<CredentialSource> {
+pub(super) fn certificate_file(section: &Section<'_>) -> Option<CredentialSource> {
     let path = required(section, "CertificateDiskPath", "write the path of a PFX or PEM file")?;
     Some(CredentialSource::Certificate {
         location: CertificateLocation::Path(path.into()),
@@ -116,7 +118,7 @@ fn certificate_file(section: &Section<'_>) -> Option<CredentialSource> {
     })
 }
 
-fn certificate_text(section: &Section<'_>) -> Option<CredentialSource> {
+pub(super) fn certificate_text(section: &Section<'_>) -> Option<CredentialSource> {
     let Some(value) = section.secret("Base64EncodedValue") else {
         section.fault("Base64EncodedValue", "is not set", "write a PFX with its private key as base64");
         return None;
@@ -201,7 +203,7 @@ fn required<'a>(section: &Section<'a>, name: &str, hint: &str) -> Option<&'a str
 
 /// What can be made of a `SourceType`.
 #[derive(Clone, Copy)]
-enum SourceKind {
+pub(super) enum SourceKind {
     Secret,
     Path,
     Base64,
@@ -214,7 +216,7 @@ enum SourceKind {
 
 impl SourceKind {
     /// By name without case, or by the number of Microsoft's enumeration.
-    fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let number: Option<usize> = name.parse().ok();
         let found =
             |(index, (own, _)): &(usize, &(&str, Self))| own.eq_ignore_ascii_case(name) || number == Some(*index);
@@ -247,7 +249,7 @@ const SOURCES: &[(&str, SourceKind)] = &[
 ];
 
 /// Every field that a credential may have, whatever its source.
-const FIELDS: &[&str] = &[
+pub(super) const FIELDS: &[&str] = &[
     "SourceType",
     "Skip",
     "Algorithm",
@@ -277,7 +279,7 @@ const FIELDS: &[&str] = &[
     "UseBoundCredential",
 ];
 
-const SECRETS: [&str; 3] = ["ClientSecret", "CertificatePassword", "Base64EncodedValue"];
+pub(super) const SECRETS: [&str; 3] = ["ClientSecret", "CertificatePassword", "Base64EncodedValue"];
 
 const LEGACY_MANAGED_IDENTITY: &str = "ClientCredentialsUsingManagedIdentity";
 

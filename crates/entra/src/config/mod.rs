@@ -5,6 +5,7 @@
 
 mod authority;
 mod credentials;
+mod decryption;
 mod entra_app;
 mod reserved;
 mod validation;
@@ -147,6 +148,8 @@ pub struct ValidationConfig {
     pub metadata_address: Option<Url>,
     /// Refuse metadata over plain `http`; on loopback that is accepted all the same.
     pub require_https_metadata: bool,
+    /// Certificates whose keys decrypt tokens. Empty: encrypted tokens are refused.
+    pub decryption: Vec<CredentialConfig>,
     /// How many verified tokens are remembered, so that their signature is not computed again; `None` remembers none.
     pub verified_token_cache: Option<usize>,
 }

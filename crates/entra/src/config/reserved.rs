@@ -5,13 +5,6 @@ use sidekey_config::Section;
 
 pub(super) fn azure_ad(section: &Section<'_>) {
     section.reserve(NO_EFFECT);
-    for name in ["TokenDecryptionCredentials", "TokenDecryptionCertificates"] {
-        if section.section(name).exists() {
-            let hint = "remove the section; encrypted tokens are refused";
-            section.fault(name, "decryption of inbound tokens is not available in this version", hint);
-        }
-        section.reserve(&[name]);
-    }
     if section.text("AzureRegion").is_some() {
         section.warn("AzureRegion", "regional endpoints are not available in this version; the global one is used");
     }

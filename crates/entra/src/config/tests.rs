@@ -153,8 +153,26 @@ fn bad_values_are_faults_with_their_key() {
         (&[("AzureAd:AppHomeTenantId", "no tenant")], "AzureAd:AppHomeTenantId", "neither a GUID"),
         (
             &[("AzureAd:TokenDecryptionCertificates:0:SourceType", "Path")],
-            "AzureAd:TokenDecryptionCertificates",
-            "not available",
+            "AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath",
+            "is not set",
+        ),
+        (
+            &[
+                ("AzureAd:TokenDecryptionCredentials:0:SourceType", "Path"),
+                ("AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath", "/none.pfx"),
+            ],
+            "AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath",
+            "does not exist",
+        ),
+        (
+            &[("AzureAd:TokenDecryptionCredentials:0:SourceType", "ClientSecret")],
+            "AzureAd:TokenDecryptionCredentials:0:SourceType",
+            "`ClientSecret` cannot be used to decrypt tokens",
+        ),
+        (
+            &[("AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath", "/x.pfx")],
+            "AzureAd:TokenDecryptionCredentials:0:SourceType",
+            "is not set",
         ),
         (
             &[("TokenCache:EnableDistributedCache", "true")],
@@ -234,6 +252,25 @@ fn a_bad_credential_beside_a_good_one_is_a_warning() {
     assert_eq!(keys, ["AzureAd:ClientCredentials:0", "AzureAd:ClientCredentials:1"]);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn certificates_of_both_lists_decrypt() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/both.pem");
+    let (config, warnings) = read(&with_base(&[
+        ("AzureAd:TokenDecryptionCredentials:0:SourceType", "Path"),
+        ("AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath", file),
+        ("AzureAd:TokenDecryptionCredentials:1:SourceType", "KeyVault"),
+        ("AzureAd:TokenDecryptionCredentials:1:Skip", "true"),
+        ("AzureAd:TokenDecryptionCertificates:0:SourceType", "3"),
+        ("AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath", "/none.pem"),
+    ]))
+    .unwrap();
+    let keys: Vec<_> = config.validation.decryption.iter().map(|credential| credential.key.as_str()).collect();
+    assert_eq!(keys, ["AzureAd:TokenDecryptionCredentials:0", "AzureAd:TokenDecryptionCertificates:0"]);
+    let warned: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warned, ["AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath"], "one good key is enough");
+    assert!(config.credentials.is_empty());
 }
 
 #[test]

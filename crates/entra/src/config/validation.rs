@@ -25,6 +25,7 @@ pub(super) fn read(azure_ad: &Section<'_>, sidecar: &Section<'_>) -> ValidationC
         allow_acl: azure_ad.bool("AllowWebApiToBeAuthorizedByACL", true),
         metadata_address: metadata_address(azure_ad),
         require_https_metadata: azure_ad.bool("RequireHttpsMetadata", true),
+        decryption: super::decryption::read(azure_ad),
         verified_token_cache: verified_token_cache(&sidecar.section("VerifiedTokenCache")),
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Certificate {
     location: CertificateLocation,
     key_path: Option<PathBuf>,
     password: Option<SecretText>,
+    files: Vec<PathBuf>,
     watched: Watched<Bundle>,
     /// By audience: signing costs a good part of a millisecond, and one assertion may serve more than once.
     signed: Mutex<HashMap<String, Signed>>,
@@ -44,8 +45,14 @@ impl Certificate {
             CertificateLocation::Base64(_) => None,
         };
         let password_path = password.as_ref().and_then(secret::path);
-        let watched = Watched::new(own.into_iter().chain(key_path.clone()).chain(password_path));
-        Self { location, key_path, password, watched, signed: Mutex::default() }
+        let files: Vec<_> = own.into_iter().chain(key_path.clone()).chain(password_path).collect();
+        let watched = Watched::new(files.clone());
+        Self { location, key_path, password, files, watched, signed: Mutex::default() }
+    }
+
+    /// The files that it is made of.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// Whether the certificate and its key can be read.
@@ -95,7 +102,8 @@ impl Certificate {
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn load(&self) -> Result<Bundle, CredentialError> {
+    /// Reads it anew, whatever was read before.
+    pub(super) fn load(&self) -> Result<Bundle, CredentialError> {
         let password = self.password.as_ref().map(|text| secret::read_text(text, "CertificatePasswordPath"));
         let password = password.transpose()?;
         let content = match &self.location {
@@ -124,7 +132,8 @@ impl Certificate {
         Ok(())
     }
 
-    fn error(&self, problem: String, hint: impl Into<String>) -> CredentialError {
+    /// An error that blames the field it was configured by.
+    pub(super) fn error(&self, problem: String, hint: impl Into<String>) -> CredentialError {
         CredentialError::new(self.field(), problem, hint)
     }
 

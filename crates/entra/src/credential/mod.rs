@@ -8,6 +8,7 @@ mod assertion_file;
 mod bundle;
 mod certificate;
 mod client_assertion;
+mod decryption;
 mod entra_app;
 mod file;
 mod kept;
@@ -27,6 +28,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use self::decryption::DecryptionKeys;
 pub(crate) use self::managed_identity::token_exchange_audience;
 use self::{
     assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion,

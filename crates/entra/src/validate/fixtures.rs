@@ -93,6 +93,7 @@ pub(crate) fn config(origin: &str, tenant: &str) -> Config {
             allow_acl: true,
             metadata_address: None,
             require_https_metadata: true,
+            decryption: Vec::new(),
             verified_token_cache: Some(100),
         },
         cache: CacheConfig::default(),

@@ -7,6 +7,7 @@
 mod audience;
 mod authorize;
 mod claims;
+mod decrypt;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod issuer;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use sidekey_host::{Clock, UnixTime};
 use sidekey_jose::{Algorithm, JoseError, MAX_TOKEN_BYTES, UnverifiedJws, VerifiedJws};
+use sidekey_oauth::Secret;
 
 pub(crate) use issuer::IssuerPattern;
 pub use rejection::Rejection;
@@ -32,6 +34,7 @@ use crate::{
     metadata::{Document, KeySet, Metadata, PublishedKey},
 };
 use claims::Claims;
+use decrypt::{Decryptor, is_encrypted};
 use judge::{Signer, check_type, judge, judge_unsigned};
 pub(crate) use rejection::Echo;
 use remembered::{Digest, Remembered, digest_of};
@@ -42,6 +45,7 @@ use rules::Rules;
 pub struct Validator {
     rules: Rules,
     metadata: Arc<Metadata>,
+    decryptor: Option<Decryptor>,
     remembered: Option<Arc<Remembered>>,
     clock: Arc<dyn Clock>,
 }
@@ -50,7 +54,8 @@ impl Validator {
     /// By the rules of a configuration and what its authority publishes.
     pub fn new(config: &Config, metadata: Arc<Metadata>, clock: Arc<dyn Clock>) -> Self {
         let remembered = config.validation.verified_token_cache.map(Remembered::new);
-        Self { rules: Rules::of(config), metadata, remembered: remembered.map(Arc::new), clock }
+        let decryptor = Decryptor::new(&config.validation.decryption);
+        Self { rules: Rules::of(config), metadata, decryptor, remembered: remembered.map(Arc::new), clock }
     }
 
     /// Judges one token: form, signature, lifetime, audience, issuer, allowed clients and tenants.
@@ -87,14 +92,37 @@ impl Validator {
         match judge(&self.rules, signer(keys, &known.key, main.as_deref()), &known.claims, now) {
             Ok(()) => Ok(known),
             Err(rejection) => {
-                self.forget(&known.assertion.hash);
+                self.forget(&known.digest);
                 Err(rejection)
             }
         }
     }
 
     async fn judge_anew(&self, token: &str, digest: Digest, now: UnixTime) -> Result<Arc<VerifiedToken>, Rejection> {
-        let jws = self.take_apart(token)?;
+        let (token, hash) = match &self.decryptor {
+            Some(decryptor) if is_encrypted(token) => {
+                let inner = decryptor.open(token).await?;
+                let hash = digest_of(inner.expose());
+                (inner, hash)
+            }
+            _ => (Secret::new(token), digest),
+        };
+        let verified = self.judge_signed(token, digest, hash, now).await?;
+        if let Some(remembered) = &self.remembered {
+            remembered.keep(Arc::clone(&verified));
+        }
+        Ok(verified)
+    }
+
+    /// Judges a signed token; `digest` is of what came, `hash` of the token itself.
+    async fn judge_signed(
+        &self,
+        token: Secret,
+        digest: Digest,
+        hash: Digest,
+        now: UnixTime,
+    ) -> Result<Arc<VerifiedToken>, Rejection> {
+        let jws = self.take_apart(token.expose())?;
         let read = claims::read(jws.unverified_payload())?;
         let algorithm = self.algorithm(&jws)?;
         let (keys, candidates) = self.find_keys(&jws, algorithm, &read.0, now).await?;
@@ -102,11 +130,7 @@ impl Validator {
         let main = if names_another_issuer(&key, &keys) { self.metadata.main().keys(now).await.ok() } else { None };
         judge(&self.rules, signer(&keys, &key, main.as_deref()), &read.0, now)?;
         check_type(jws.header())?;
-        let verified = Arc::new(VerifiedToken::new(token, digest, &jws, read, key)?);
-        if let Some(remembered) = &self.remembered {
-            remembered.keep(Arc::clone(&verified));
-        }
-        Ok(verified)
+        VerifiedToken::new(token, digest, hash, &jws, read, key).map(Arc::new)
     }
 
     fn algorithm(&self, jws: &UnverifiedJws<'_>) -> Result<Algorithm, Rejection> {

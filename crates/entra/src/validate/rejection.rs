@@ -20,6 +20,9 @@ pub enum Rejection {
         "the token is encrypted, and no decryption credentials are configured (`AzureAd:TokenDecryptionCredentials`)"
     )]
     Encrypted,
+    /// Five parts that do not open; the text says what the header shows, and nothing about the rest.
+    #[error("the token cannot be decrypted: {0}")]
+    Decryption(String),
     /// The signature algorithm.
     #[error(
         "the token is signed with `{}`, accepted are: {allowed} (`Sidecar:TokenValidation:Algorithms`)",
@@ -128,6 +131,7 @@ impl Rejection {
             }
             Self::Malformed(_)
             | Self::Encrypted
+            | Self::Decryption(_)
             | Self::Algorithm { .. }
             | Self::Client(_)
             | Self::Kind(_)
@@ -213,6 +217,7 @@ mod tests {
             (Rejection::ForeignFormat(None), some("The signature is invalid")),
             (Rejection::Malformed("m".into()), None),
             (Rejection::Encrypted, None),
+            (Rejection::Decryption("d".into()), None),
             (Rejection::Algorithm { found: "HS256".into(), allowed: "RS256".into() }, None),
             (Rejection::Algorithm { found: "none".into(), allowed: "RS256".into() }, some("The signature is invalid")),
             (Rejection::Client(None), None),

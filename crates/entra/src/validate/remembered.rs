@@ -31,7 +31,7 @@ impl Remembered {
     }
 
     pub(super) fn keep(&self, token: Arc<VerifiedToken>) {
-        self.tokens.insert(token.assertion.hash, token);
+        self.tokens.insert(token.digest, token);
     }
 
     #[cfg(test)]

@@ -9,6 +9,7 @@ use sidekey_oauth::Secret;
 use super::{
     Rejection,
     claims::{Claims, Holder},
+    remembered::Digest,
 };
 use crate::{UserAssertion, metadata::PublishedKey};
 
@@ -30,6 +31,8 @@ pub struct VerifiedToken {
     pub client: Option<String>,
     /// Whether this is an app's own token.
     pub is_app: bool,
+    /// The hash of the token as it came, its encryption included: what it is remembered by.
+    pub(super) digest: Digest,
     /// What it is judged by, now and each time that it comes again.
     pub(super) claims: Claims,
     /// The key that its signature was checked with.
@@ -37,10 +40,12 @@ pub struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    /// Keeps what a checked signature vouches for. The claims are those of the same payload.
+    /// Keeps what a checked signature vouches for. The token is the signed one, `digest` of the one that came; the claims
+    /// are those of the same payload.
     pub(super) fn new(
-        token: &str,
-        hash: [u8; 32],
+        token: Secret,
+        digest: Digest,
+        hash: Digest,
         jws: &VerifiedJws,
         (claims, holder): (Claims, Holder),
         key: Arc<PublishedKey>,
@@ -48,7 +53,7 @@ impl VerifiedToken {
         let claims_json = String::from_utf8(minify(jws.payload()))
             .map_err(|_| Rejection::Malformed("the payload is not UTF-8".to_owned()))?;
         let assertion = UserAssertion {
-            token: Arc::new(Secret::new(token)),
+            token: Arc::new(token),
             hash,
             tenant: claims.tenant.as_deref().and_then(|tenant| tenant.parse().ok()),
             user: holder.object_id,
@@ -62,6 +67,7 @@ impl VerifiedToken {
             subject: holder.subject,
             client: claims.client.clone(),
             is_app: holder.is_app,
+            digest,
             claims,
             key,
         })

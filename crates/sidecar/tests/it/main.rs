@@ -7,6 +7,7 @@ mod api;
 mod authority;
 mod door;
 mod downstream;
+mod encrypted;
 mod failures;
 mod header;
 mod logs;

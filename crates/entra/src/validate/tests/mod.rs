@@ -1,6 +1,7 @@
 //! Whole tokens against a scripted authority.
 
 mod access;
+mod encrypted;
 mod log;
 mod memory;
 
