@@ -188,7 +188,7 @@ impl Entra {
         self.health.admit(self.clock.now()).map_err(|wait| {
             let message =
                 format!("`{}` did not answer several times; it is not asked for a moment", self.config.authority);
-            unavailable(message, Some(wait))
+            Failure { unasked: true, ..unavailable(message, Some(wait)).into() }
         })?;
         let answer = self.client.fetch(ask).await;
         match &answer {
@@ -271,7 +271,10 @@ impl Entra {
                 Ok(self.store(key, entry))
             }
             Err(failure) => {
-                self.cooldowns.remember(&key, &failure.error, self.clock.now());
+                // Whether the authority is down is known without the key's help.
+                if !failure.unasked {
+                    self.cooldowns.remember(&key, &failure.error, self.clock.now());
+                }
                 Err(failure.error)
             }
         }
@@ -302,13 +305,15 @@ impl Entra {
         token
     }
 
-    /// While Entra does not answer, a token that is still valid is better than none, unless the caller wants another one.
+    /// While Entra does not answer, or our own proof cannot be made, a token that is still valid is better than none, unless the
+    /// caller wants another one.
     fn despite(&self, error: AcquireError, request: &TokenRequest, key: &Key) -> Acquired {
-        let usable = matches!(error, AcquireError::Unavailable { .. }) && !bypasses_cache(request);
+        let may_pass = matches!(error, AcquireError::Unavailable { .. } | AcquireError::Configuration(_));
+        let usable = may_pass && !bypasses_cache(request);
         let entry = self.cache.get_owned(key).filter(|_| usable);
         match entry {
             Some(entry) if entry.lifetime.judge(self.clock.now(), false) != Verdict::Expired => {
-                tracing::warn!(%error, "Entra does not answer; a token from the cache is used");
+                tracing::warn!(%error, "no new token can be got; one from the cache is used");
                 Ok((Arc::clone(&entry.token), CacheOutcome::Stale))
             }
             _ => Err(error),

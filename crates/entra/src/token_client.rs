@@ -143,7 +143,7 @@ impl TokenClient {
             AskAs::Agent { assertion, .. } => Ok(Proven::Given(Proof::Assertion(assertion.clone()))),
             AskAs::Application => {
                 let chosen = self.credentials.choose(&self.purpose(prepared)).await;
-                chosen.map(Proven::Chosen).map_err(AcquireError::Configuration)
+                chosen.map(Proven::Chosen).map_err(AcquireError::from)
             }
         }
     }
@@ -208,7 +208,7 @@ impl TokenClient {
 impl From<AcquireError> for Failure {
     /// Something that another try does not change.
     fn from(error: AcquireError) -> Self {
-        Self { error, retry: false, unhealthy: false }
+        Self { error, retry: false, unhealthy: false, unasked: false }
     }
 }
 

@@ -69,7 +69,8 @@ impl EntraAppAssertion {
     fn error(&self, cause: &AcquireError) -> CredentialError {
         let section = &self.app.section;
         let hint = format!("check the application and the credentials of `{section}`");
-        CredentialError::new(FIELD, format!("the application of `{section}` got no token: {cause}"), hint)
+        let error = CredentialError::new(FIELD, format!("the application of `{section}` got no token: {cause}"), hint);
+        if matches!(cause, AcquireError::Unavailable { .. }) { error.passing() } else { error }
     }
 }
 

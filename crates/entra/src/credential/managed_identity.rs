@@ -79,7 +79,8 @@ fn credential_error(error: &ManagedIdentityError, identity: &ManagedIdentityId) 
             CredentialError::new(field, problem, hint)
         }
         ManagedIdentityError::Unavailable { message, .. } => {
-            CredentialError::new(field, message, "use another source of credentials where there is no managed identity")
+            let hint = "use another source of credentials where there is no managed identity";
+            CredentialError::new(field, message, hint).passing()
         }
     }
 }

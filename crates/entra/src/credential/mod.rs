@@ -35,7 +35,7 @@ use self::{
     managed_identity::ManagedIdentityAssertion, secret::ClientSecret,
 };
 use crate::{
-    Environment,
+    AcquireError, Environment,
     config::{CredentialConfig, CredentialSource},
     managed_identity::ManagedIdentities,
 };
@@ -143,6 +143,28 @@ pub(crate) struct CredentialError {
     pub(crate) hint: String,
     /// A file that is not there, and may yet come.
     pub(crate) missing: bool,
+    /// The source did not answer now, and may do so later.
+    pub(crate) passing: bool,
+}
+
+/// Why no credential of the list can be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub(crate) struct NoneUsable {
+    problem: String,
+    /// One of them may be usable later.
+    passing: bool,
+}
+
+impl From<NoneUsable> for AcquireError {
+    fn from(none: NoneUsable) -> Self {
+        let message = none.problem;
+        if none.passing {
+            Self::Unavailable { message, throttled: false, retry_after: None, reply: None }
+        } else {
+            Self::Configuration(message)
+        }
+    }
 }
 
 impl Surroundings {
@@ -155,13 +177,18 @@ impl Surroundings {
 
 impl CredentialError {
     fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { field, problem: problem.into(), hint: hint.into(), missing: false }
+        Self { field, problem: problem.into(), hint: hint.into(), missing: false, passing: false }
+    }
+
+    /// The same of a source that may answer later.
+    fn passing(self) -> Self {
+        Self { passing: true, ..self }
     }
 
     /// A source did not answer within its part of the time.
     fn too_slow(source: &str) -> Self {
         let hint = "check that what it asks can be reached, or raise `Sidecar:AcquireTimeout`";
-        Self::new("SourceType", format!("`{source}` gave nothing in time"), hint)
+        Self::new("SourceType", format!("`{source}` gave nothing in time"), hint).passing()
     }
 
     /// A source's task died.
@@ -182,7 +209,7 @@ impl Credentials {
     }
 
     /// A proof from the first credential that has one.
-    pub(crate) async fn choose(&self, purpose: &Purpose) -> Result<Chosen, String> {
+    pub(crate) async fn choose(&self, purpose: &Purpose) -> Result<Chosen, NoneUsable> {
         self.first_that_loads(self.in_order(purpose.now), purpose).await
     }
 
@@ -203,8 +230,9 @@ impl Credentials {
         order
     }
 
-    async fn first_that_loads(&self, order: Vec<usize>, purpose: &Purpose) -> Result<Chosen, String> {
+    async fn first_that_loads(&self, order: Vec<usize>, purpose: &Purpose) -> Result<Chosen, NoneUsable> {
         let mut problems = Vec::new();
+        let mut passing = false;
         let mut left = order.len();
         for index in order {
             let Some(credential) = self.list.get(index) else { continue };
@@ -217,6 +245,7 @@ impl Credentials {
                 Err(error) => {
                     tracing::warn!(credential = %credential.key, %error, "a client credential cannot be used");
                     problems.push(format!("`{}`: {error}", credential.key));
+                    passing |= error.passing;
                     if began.elapsed() >= SLOW {
                         // The next acquisition shall not wait as long for nothing.
                         credential.step_back(purpose.now);
@@ -225,7 +254,7 @@ impl Credentials {
             }
             left -= 1;
         }
-        Err(none_usable(&problems))
+        Err(NoneUsable { problem: none_usable(&problems), passing })
     }
 
     fn log_choice(&self, index: usize, key: &str) {

@@ -165,7 +165,7 @@ fn a_bad_certificate_says_what_is_wrong() {
 async fn an_expired_certificate_is_not_used() {
     let purpose = Purpose { now: UnixTime(9_000_000_000), ..purpose() };
     let error = credentials(&[file("both.pem", None, None)]).choose(&purpose).await.unwrap_err();
-    assert!(error.contains("ended on"), "{error}");
+    assert!(error.problem.contains("ended on"), "{error}");
     let chosen = credentials(&[file("both.pem", None, None), secret("s")]).choose(&purpose).await.unwrap();
     assert_eq!(chosen.index, 1);
 }
@@ -204,12 +204,15 @@ async fn one_credential_is_tried_again_only_with_a_new_assertion() {
 
 #[tokio::test]
 async fn with_nothing_usable_every_reason_is_given() {
-    assert!(credentials(&[]).choose(&purpose()).await.unwrap_err().contains("`AzureAd:ClientCredentials`"));
+    assert!(credentials(&[]).choose(&purpose()).await.unwrap_err().problem.contains("`AzureAd:ClientCredentials`"));
     let error = credentials(&[file("none.pfx", None, None), CredentialSource::AssertionFile(data("none"))])
         .choose(&purpose())
         .await
         .unwrap_err();
-    assert!(error.contains("`AzureAd:ClientCredentials:0`: the file") && error.contains("Credentials:1`"), "{error}");
+    assert!(
+        error.problem.contains("`AzureAd:ClientCredentials:0`: the file") && error.problem.contains("Credentials:1`"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

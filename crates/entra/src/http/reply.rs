@@ -17,6 +17,8 @@ pub(crate) struct Failure {
     pub(crate) retry: bool,
     /// Speaks of the authority's health, not of this request.
     pub(crate) unhealthy: bool,
+    /// Nothing was asked, because the authority is known to be down.
+    pub(crate) unasked: bool,
 }
 
 /// Reads an answer. `endpoint` is the URL without its query, for messages.
@@ -99,7 +101,7 @@ fn throttled(answer: &Answer, endpoint: &str, refusal: Option<Arc<EntraRefusal>>
 /// The authority does not answer as it should: come again.
 fn down(message: String, retry_after: Option<Duration>) -> Failure {
     // Where it says when to come again, once at once is too soon.
-    Failure { error: unavailable(message, retry_after), retry: retry_after.is_none(), unhealthy: true }
+    Failure { error: unavailable(message, retry_after), retry: retry_after.is_none(), unhealthy: true, unasked: false }
 }
 
 fn strange(status: u16, endpoint: &str) -> Failure {
@@ -120,7 +122,7 @@ fn unavailable(message: String, retry_after: Option<Duration>) -> AcquireError {
 }
 
 fn certain(error: AcquireError) -> Failure {
-    Failure { error, retry: false, unhealthy: false }
+    Failure { error, retry: false, unhealthy: false, unasked: false }
 }
 
 impl Failure {

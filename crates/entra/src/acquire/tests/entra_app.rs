@@ -136,3 +136,17 @@ async fn a_blueprint_may_be_vouched_for_too() {
     assert_eq!(leg_1, format!("{OTHER_TENANT}/none/api://AzureADTokenExchange/.default"));
     assert_eq!((asked[0].field("fmi_path"), asked[1].field("client_assertion")), (Some("agent"), Some("token-1")));
 }
+
+#[tokio::test]
+async fn while_the_other_application_gets_no_answer_a_valid_token_serves() {
+    let federated = Federated::new(&[]).await;
+    federated.other.script([Reply::token("short", 600)]);
+    federated.bench.acquire(&app()).await.unwrap();
+    federated.bench.clock.advance(Duration::from_mins(57));
+    federated.other.answer(|_| Reply::json(503, "").with("Retry-After", "1"));
+    assert_eq!(federated.bench.acquire(&app()).await.unwrap(), stale("token-1"));
+    let error = federated.bench.acquire(&forced(app())).await.unwrap_err();
+    let AcquireError::Unavailable { message, .. } = &error else { panic!("{error:?}") };
+    assert!(message.contains("the application of `Other`"), "{message}");
+    assert_eq!(federated.bench.asked(), 1);
+}
