@@ -15,6 +15,9 @@ pub(super) struct DirectoryFile {
     pub(super) tenants: Vec<TenantFile>,
     #[serde(default)]
     pub(super) apps: Vec<AppFile>,
+    /// Agent identities: they have no credentials, their blueprints vouch for them.
+    #[serde(default)]
+    pub(super) agents: Vec<AgentFile>,
     #[serde(default)]
     pub(super) lifetimes: LifetimesFile,
     /// Whether a client assertion works once only. Off, because SDKs rightly send a projected token more than once.
@@ -48,6 +51,8 @@ pub(super) struct UserFile {
     pub(super) disabled: bool,
     #[serde(default)]
     pub(super) role_assignments: Vec<RoleAssignmentFile>,
+    /// The agent identity whose user account this is; it alone gets tokens for it.
+    pub(super) agent: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,6 +61,8 @@ pub(super) struct UserFile {
 pub(super) struct AppFile {
     pub(super) client_id: String,
     pub(super) name: String,
+    #[serde(default)]
+    pub(super) kind: KindFile,
     /// Where the application has a service principal: ids or domains, its home first.
     pub(super) tenants: Option<Vec<String>>,
     #[serde(default)]
@@ -91,6 +98,39 @@ pub(super) struct AppFile {
     pub(super) role_assignments: Vec<RoleAssignmentFile>,
     #[serde(default)]
     pub(super) assignment_required: bool,
+    /// Whether agents' tokens for this application say that they are agents'. On for Microsoft Graph if absent, off for others.
+    pub(super) agent_claims: Option<bool>,
+}
+
+/// What an application registration is.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum KindFile {
+    #[default]
+    Application,
+    /// The parent of agent identities, which gets no tokens of its own for resources.
+    Blueprint,
+    /// Both in one, for small set-ups.
+    ApplicationAndBlueprint,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct AgentFile {
+    /// Also its object id.
+    pub(super) client_id: Uuid,
+    pub(super) name: String,
+    pub(super) blueprint: String,
+    /// The blueprint's home if absent.
+    pub(super) tenant: Option<String>,
+    #[serde(default)]
+    pub(super) disabled: bool,
+    /// Whether the blueprint's delegated permissions are the agent's too. They are if absent.
+    pub(super) inherit_permissions: Option<bool>,
+    #[serde(default)]
+    pub(super) consents: Vec<ConsentFile>,
+    #[serde(default)]
+    pub(super) role_assignments: Vec<RoleAssignmentFile>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 mod certificate;
 mod check;
 mod file;
+mod kind;
 mod read;
 
 use sidekey_host::UnixTime;
@@ -10,6 +11,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use uuid::Uuid;
 
 pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
+pub(crate) use kind::{Agent, Kind};
 pub(crate) use read::read;
 
 use crate::http::Fault;
@@ -48,7 +50,7 @@ impl Directory {
     /// The application that a resource identifier names: its client id or one of its App ID URIs. A trailing slash and case do not matter.
     pub(crate) fn resource(&self, identifier: &str) -> Option<&App> {
         let identifier = identifier.trim_end_matches('/');
-        self.apps.iter().find(|app| {
+        self.apps.iter().filter(|app| app.kind.is_registration()).find(|app| {
             app.client_id.as_str().eq_ignore_ascii_case(identifier)
                 || app.identifier_uris.iter().any(|uri| uri.trim_end_matches('/').eq_ignore_ascii_case(identifier))
         })
@@ -91,6 +93,8 @@ pub(crate) struct User {
     pub(crate) password: Option<Secret>,
     pub(crate) disabled: bool,
     pub(crate) role_assignments: Vec<RoleAssignment>,
+    /// The agent identity whose account this is.
+    pub(crate) agent: Option<ClientId>,
 }
 
 /// An application registration together with its service principals.
@@ -99,6 +103,7 @@ pub(crate) struct User {
 pub(crate) struct App {
     pub(crate) client_id: ClientId,
     pub(crate) name: String,
+    pub(crate) kind: Kind,
     pub(crate) presence: Presence,
     pub(crate) multi_tenant: bool,
     pub(crate) disabled: bool,
@@ -117,9 +122,38 @@ pub(crate) struct App {
     pub(crate) consents: Vec<Consent>,
     pub(crate) role_assignments: Vec<RoleAssignment>,
     pub(crate) assignment_required: bool,
+    /// Whether agents' tokens for this application say that they are agents'.
+    pub(crate) agent_claims: bool,
 }
 
 impl App {
+    /// An identity of one tenant that signs nobody in and offers nothing: no credentials, no scopes, no redirect URIs.
+    pub(super) fn identity(client_id: ClientId, name: String, tenant: Uuid, kind: Kind) -> Self {
+        Self {
+            client_id,
+            name,
+            kind,
+            presence: Presence::Listed(vec![tenant]),
+            multi_tenant: false,
+            disabled: false,
+            identifier_uris: Vec::new(),
+            token_version: TokenVersion::V2,
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            trusted_subjects: Vec::new(),
+            federated_credentials: Vec::new(),
+            public_client: false,
+            redirect_uris: Vec::new(),
+            scopes: Vec::new(),
+            roles: Vec::new(),
+            optional_claims: Vec::new(),
+            consents: Vec::new(),
+            role_assignments: Vec::new(),
+            assignment_required: false,
+            agent_claims: false,
+        }
+    }
+
     /// Whether the application has a service principal in the tenant.
     pub(crate) fn is_in(&self, tenant: Uuid) -> bool {
         match &self.presence {
@@ -130,6 +164,9 @@ impl App {
 
     /// The object id of the application's service principal in a tenant: always the same for the same pair.
     pub(crate) fn service_principal(&self, tenant: Uuid) -> Uuid {
+        if let Some(own) = self.kind.object_id(&self.client_id) {
+            return own;
+        }
         let text = format!("service principal {} {tenant}", self.client_id);
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         let mut bytes = [0; 16];
@@ -208,7 +245,7 @@ pub(crate) enum OptionalClaim {
 }
 
 /// Delegated scopes granted to a client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Consent {
     pub(crate) resource: ClientId,
     pub(crate) scopes: Vec<String>,

@@ -115,8 +115,9 @@ impl<'a> Authorization<'a> {
 
     fn user(&self, upn: &str) -> Result<(&'a Tenant, &'a User), Refusal> {
         let tenant = self.tenant_of(upn)?;
-        let user = tenant.user(upn).ok_or_else(|| Refusal::user_not_found(upn, tenant.name()))?;
-        Ok((tenant, user))
+        // Nobody signs in as an agent's user.
+        let user = tenant.user(upn).filter(|user| user.agent.is_none());
+        Ok((tenant, user.ok_or_else(|| Refusal::user_not_found(upn, tenant.name()))?))
     }
 
     fn sign_in(&self, credentials: &Form) -> Result<(&'a Tenant, &'a User), Refusal> {

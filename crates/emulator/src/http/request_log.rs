@@ -89,6 +89,7 @@ const HARMLESS: &[&str] = &[
     "response_type",
     "scope",
     "token_type",
+    "user_id",
     "username",
     "x-client-current-telemetry",
     "x-client-last-telemetry",

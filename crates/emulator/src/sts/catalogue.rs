@@ -195,6 +195,11 @@ catalogue! {
     federated_signature(why): 401 invalid_client 700027
         "Client assertion contains an invalid signature. [Reason - {why}]";
 
+    // Agents.
+    /// A blueprint asks for itself, but not for an exchange token.
+    blueprint_app_token(id, resource): 400 unauthorized_client 82001
+        "Agentic application '{id}' is not permitted to request app-only tokens for resource '{resource}'.";
+
     // Scopes and resources.
     /// Not a scope, or one that the resource does not have.
     invalid_scope(scope, why): 400 invalid_scope 70011

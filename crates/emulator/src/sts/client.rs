@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use sidekey_host::UnixTime;
 use sidekey_oauth::{Secret, grant};
 
-use super::{Form, Refusal, TokenRequest, assertion::Assertion, certificate_assertion, federated_assertion};
+use super::{Form, Refusal, TokenRequest, agent, assertion::Assertion, certificate_assertion, federated_assertion};
 use crate::directory::App;
 
 /// How a client proved who it is; `azpacr` and `appidacr` tell it to resources.
@@ -85,19 +85,25 @@ pub(crate) async fn authenticate(
         Credential::Absent => Err(Refusal::no_credential()),
         Credential::Secret(secret) => check_secret(app, secret, request.now).map(|()| Proof::Secret),
         Credential::Assertion(token) => {
-            let assertion = Assertion::parse(token.expose())?;
-            let issuer = assertion.claims().require("iss")?;
-            if issuer.contains("://") {
-                federated_assertion::check(request, app, &assertion).await?;
-            } else {
-                certificate_assertion::check(app, &assertion, &request.assertion_audiences(), request.now)?;
-            }
-            if request.emulator.directory.refuse_replayed_assertions {
-                request.emulator.used_assertions.note(assertion.claims(), request.now)?;
-            }
-            Ok(Proof::Signature)
+            check_assertion(request, app, &Assertion::parse(token.expose())?).await.map(|()| Proof::Signature)
         }
     }
+}
+
+/// By whom an assertion has to be: an agent's blueprint, another issuer, or the client itself.
+async fn check_assertion(request: &TokenRequest<'_>, app: &App, assertion: &Assertion<'_>) -> Result<(), Refusal> {
+    if let Some(agent) = app.kind.agent() {
+        return agent::check_blueprint_token(request, app, agent, assertion);
+    }
+    if assertion.claims().require("iss")?.contains("://") {
+        federated_assertion::check(request, app, assertion).await?;
+    } else {
+        certificate_assertion::check(app, assertion, &request.assertion_audiences(), request.now)?;
+    }
+    if request.emulator.directory.refuse_replayed_assertions {
+        request.emulator.used_assertions.note(assertion.claims(), request.now)?;
+    }
+    Ok(())
 }
 
 /// Compares with every secret of the application, so that time tells nothing.

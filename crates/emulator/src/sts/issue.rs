@@ -8,7 +8,7 @@ use sidekey_jose::{Algorithm, base64url, sign_compact};
 use sidekey_oauth::Secret;
 use uuid::Uuid;
 
-use super::{Proof, Refusal, RequestedClaims, TokenRequest};
+use super::{Proof, Refusal, RequestedClaims, TokenRequest, agent};
 use crate::{
     directory::{App, OptionalClaim, Tenant, TokenVersion, User},
     keys::TokenKey,
@@ -51,6 +51,7 @@ pub(crate) fn access_token(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Res
         TokenVersion::V2 => v2_claims(request, grant),
     });
     claims.extend(common_claims(grant));
+    claims.extend(agent::claims(request, grant));
     let token = sign(request, &claims, grant.resource.token_version)?;
     Ok(AccessToken { token, lifetime })
 }
@@ -139,9 +140,11 @@ fn v1_claims(grant: &Grant<'_>) -> Map<String, Value> {
     }));
     match grant.user {
         None => claims.extend(object(json!({ "idp": issuer }))),
-        Some(user) => claims.extend(object(json!({
-            "acr": "1", "amr": ["pwd"], "unique_name": user.upn, "upn": user.upn,
-        }))),
+        Some(user) => {
+            claims.extend(object(json!({ "acr": "1", "unique_name": user.upn, "upn": user.upn })));
+            // An agent's user never signs in.
+            claims.extend(user.agent.is_none().then(|| ("amr".to_owned(), json!(["pwd"]))));
+        }
     }
     claims
 }

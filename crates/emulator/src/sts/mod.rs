@@ -1,11 +1,13 @@
 //! The token endpoint's rules, in Entra's order: parameters, tenant, grant type, client, client authentication, the grant's own checks,
 //! scope and resource, consent and roles, and only then a token. The first failure is the answer.
 
+mod agent;
 mod assertion;
 mod catalogue;
 mod certificate_assertion;
 mod client;
 mod federated_assertion;
+mod fmi;
 mod form;
 mod grant;
 mod issue;
@@ -77,6 +79,9 @@ pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<
     let place = Place::find(&emulator.directory, segment)?;
     let grant = grant::find(name).ok_or_else(|| Refusal::unsupported_grant(name))?;
     let app = place.client(&emulator.directory, &client_id)?;
+    if !app.kind.may_use(name) {
+        return Err(Refusal::unsupported_grant(name));
+    }
     let ring = emulator.keys.ring().await.map_err(Refusal::internal)?;
     let now = emulator.clock.now();
     let request = TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant: name, form, now };

@@ -4,8 +4,8 @@ use sidekey_oauth::{IdError, Scope};
 
 use super::{Checker, each};
 use crate::directory::{
-    App, Consent, Presence, TokenVersion, certificate,
-    file::{AppFile, ConsentFile},
+    App, Consent, Kind, Presence, TokenVersion, certificate,
+    file::{AppFile, ConsentFile, KindFile},
 };
 
 impl Checker<'_> {
@@ -33,6 +33,8 @@ impl Checker<'_> {
             }),
             consents: each(file.consents, &format!("{path}.consents"), |consent, path| self.consent(consent, path)),
             role_assignments: self.role_assignments(file.role_assignments, path),
+            agent_claims: file.agent_claims.unwrap_or(file.client_id.trim() == GRAPH),
+            kind: kind(file.kind),
             name: file.name,
             multi_tenant: file.multi_tenant,
             disabled: file.disabled,
@@ -76,7 +78,7 @@ impl Checker<'_> {
         }
     }
 
-    fn consent(&mut self, file: ConsentFile, path: &str) -> Option<Consent> {
+    pub(super) fn consent(&mut self, file: ConsentFile, path: &str) -> Option<Consent> {
         let found = self.names.resource(&file.resource);
         let resource = self.ok(&format!("{path}.resource"), found)?;
         self.faults.extend(resource.lacks(&file.scopes, &resource.scopes, &format!("{path}.scopes")));
@@ -89,6 +91,14 @@ impl Checker<'_> {
     }
 }
 
+fn kind(file: KindFile) -> Kind {
+    match file {
+        KindFile::Application => Kind::Application,
+        KindFile::Blueprint => Kind::Blueprint { also_application: false },
+        KindFile::ApplicationAndBlueprint => Kind::Blueprint { also_application: true },
+    }
+}
+
 /// Version 1 is Entra's default.
 fn token_version(number: Option<u8>) -> Result<TokenVersion, String> {
     match number {
@@ -97,3 +107,6 @@ fn token_version(number: Option<u8>) -> Result<TokenVersion, String> {
         Some(other) => Err(format!("is {other}: write 1 or 2")),
     }
 }
+
+/// Microsoft Graph, whose tokens say by whom they were got.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

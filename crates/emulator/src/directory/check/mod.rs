@@ -1,5 +1,6 @@
 //! Checks a directory file whole: every fault with the path of what is wrong and what to write instead.
 
+mod agent;
 mod app;
 mod credentials;
 mod names;
@@ -7,6 +8,7 @@ mod names;
 use std::path::Path;
 
 use sidekey_oauth::TenantId;
+use uuid::Uuid;
 
 use self::names::Names;
 use super::{
@@ -20,8 +22,11 @@ pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec
     if file.tenants.is_empty() {
         checker.fault("tenants", "is empty: a directory needs at least one tenant");
     }
+    let mut apps = each(file.apps, "apps", |app, path| checker.app(app, path));
+    let agents = each(file.agents, "agents", |agent, path| checker.agent(agent, path, &apps));
+    apps.extend(agents);
     let directory = Directory {
-        apps: each(file.apps, "apps", |app, path| checker.app(app, path)),
+        apps,
         tenants: each(file.tenants, "tenants", |tenant, path| Some(checker.tenant(tenant, path))),
         lifetimes: checker.lifetimes(&file.lifetimes),
         refuse_replayed_assertions: file.refuse_replayed_assertions,
@@ -58,19 +63,21 @@ impl Checker<'_> {
             }
         }
         let domains: Vec<_> = file.domains.iter().map(|domain| domain.to_lowercase()).collect();
-        let users = each(file.users, &format!("{path}.users"), |user, path| Some(self.user(user, path, &domains)));
+        let users =
+            each(file.users, &format!("{path}.users"), |user, path| Some(self.user(user, path, (file.id, &domains))));
         Tenant { id: file.id, display_name: file.display_name, domains, users }
     }
 
-    fn user(&mut self, file: UserFile, path: &str, domains: &[String]) -> User {
+    fn user(&mut self, file: UserFile, path: &str, (tenant, domains): (Uuid, &[String])) -> User {
         let domain = file.upn.rsplit_once('@').map(|(_, domain)| domain.to_lowercase());
         if !domain.is_some_and(|domain| domains.contains(&domain)) {
             let message = format!("`{}` does not end with `@` and one of the tenant's domains", file.upn);
             self.fault(&format!("{path}.upn"), message);
         }
+        let agent = self.agent_of(&file, path, tenant);
         let role_assignments = self.role_assignments(file.role_assignments, path);
         let UserFile { upn, oid, display_name, password, disabled, .. } = file;
-        User { upn, oid, display_name, password, disabled, role_assignments }
+        User { upn, oid, display_name, password, disabled, role_assignments, agent }
     }
 
     fn role_assignments(&mut self, files: Vec<RoleAssignmentFile>, path: &str) -> Vec<RoleAssignment> {

@@ -5,13 +5,22 @@ use std::collections::{BTreeSet, HashSet};
 use sidekey_oauth::ClientId;
 use uuid::Uuid;
 
-use crate::directory::file::{AppFile, DirectoryFile};
+use crate::directory::file::{AgentFile, AppFile, DirectoryFile};
 
 /// What parts of the file may refer to.
 pub(super) struct Names {
     tenants: Vec<(Uuid, Vec<String>)>,
     apps: Vec<Resource>,
     users: Vec<String>,
+    agents: Vec<AgentName>,
+}
+
+/// An agent identity as users refer to it.
+struct AgentName {
+    id: ClientId,
+    name: String,
+    /// Its tenant as the file has it; its blueprint's if absent.
+    tenant: Option<String>,
 }
 
 /// An application as others refer to it.
@@ -31,6 +40,7 @@ impl Names {
             tenants: file.tenants.iter().map(|tenant| (tenant.id, tenant.domains.clone())).collect(),
             apps: file.apps.iter().filter_map(Resource::of).collect(),
             users: users.map(|user| user.upn.clone()).collect(),
+            agents: file.agents.iter().filter_map(|agent| AgentName::of(agent, &file.apps)).collect(),
         }
     }
 
@@ -55,8 +65,31 @@ impl Names {
         found.ok_or_else(|| format!("no application has the name, client id or App ID URI `{name}`"))
     }
 
+    /// An agent identity of a tenant by its name or client id.
+    pub(super) fn agent(&self, name: &str, tenant: Uuid) -> Result<ClientId, String> {
+        let is_named = |agent: &&AgentName| agent.name == name || agent.id.as_str().eq_ignore_ascii_case(name);
+        let is_here = |agent: &&AgentName| {
+            agent.tenant.as_deref().is_some_and(|own| self.tenant(own).is_ok_and(|own| own == tenant))
+        };
+        let found = self.agents.iter().filter(is_here).find(is_named).map(|agent| agent.id.clone());
+        found.ok_or_else(|| format!("no agent identity of this tenant has the name or client id `{name}`"))
+    }
+
     pub(super) fn has_user(&self, upn: &str) -> bool {
         self.users.iter().any(|user| user.eq_ignore_ascii_case(upn))
+    }
+}
+
+impl AgentName {
+    fn of(agent: &AgentFile, apps: &[AppFile]) -> Option<Self> {
+        let is_parent = |app: &&AppFile| {
+            app.name == agent.blueprint
+                || app.client_id.eq_ignore_ascii_case(&agent.blueprint)
+                || app.identifier_uris.iter().any(|uri| uri.eq_ignore_ascii_case(&agent.blueprint))
+        };
+        let home = || apps.iter().find(is_parent)?.tenants.as_ref()?.first().cloned();
+        let id = agent.client_id.to_string().parse().ok()?;
+        Some(Self { id, name: agent.name.clone(), tenant: agent.tenant.clone().or_else(home) })
     }
 }
 
@@ -92,6 +125,9 @@ pub(super) fn repeated(file: &DirectoryFile) -> Vec<String> {
     for (i, app) in file.apps.iter().enumerate() {
         let names = app.identifier_uris.iter().cloned().chain([app.client_id.clone(), app.name.clone()]);
         seen.add(&format!("apps[{i}]"), "application", names);
+    }
+    for (i, agent) in file.agents.iter().enumerate() {
+        seen.add(&format!("agents[{i}]"), "application", [agent.client_id.to_string(), agent.name.clone()]);
     }
     seen.faults
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     directory::App,
-    sts::{Place, Proof, Refusal, Reply, RequestedClaims, TokenRequest, reply, scope::Requested},
+    sts::{Place, Proof, Refusal, Reply, RequestedClaims, TokenRequest, fmi, reply, scope::Requested},
 };
 
 pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) -> Result<Reply, Refusal> {
@@ -13,5 +13,6 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     };
     let claims = RequestedClaims::read(request.form)?;
     let requested = Requested::by_app(&request.emulator.directory, tenant, request.form, request.v1)?;
+    fmi::check_app_request(request.form, client, requested.resource)?;
     reply::for_app(request, (tenant, client, proof), &requested, &claims)
 }

@@ -5,6 +5,7 @@ mod client_credentials;
 mod on_behalf_of;
 mod password;
 mod refresh_token;
+mod user_fic;
 
 use sidekey_oauth::grant;
 
@@ -20,6 +21,7 @@ pub(super) fn find(name: &str) -> Option<Grant> {
         grant::CLIENT_CREDENTIALS => client_credentials::respond,
         grant::JWT_BEARER => on_behalf_of::respond,
         grant::REFRESH_TOKEN => refresh_token::respond,
+        grant::USER_FIC => user_fic::respond,
         grant::PASSWORD => password::respond,
         grant::AUTHORIZATION_CODE => authorization_code::respond,
         _ => return None,

@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::user_fic;
 use crate::{
     directory::App,
     sts::{
@@ -20,6 +21,9 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     if form.require("requested_token_use")? != "on_behalf_of" {
         return Err(Refusal::malformed("The parameter 'requested_token_use' must be 'on_behalf_of'."));
     }
+    if user_fic::is_meant(client, form) {
+        return user_fic::exchange(request, client, proof, assertion);
+    }
     let claims = RequestedClaims::read(form)?;
     let assertion = Assertion::parse(assertion)?;
     own_token::check_signature(&request.ring, &assertion).map_err(Refusal::obo_signature)?;
@@ -28,7 +32,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     let tenant = tenant.filter(|tenant| request.place.admits(tenant.id));
     let tenant = tenant.ok_or_else(|| Refusal::malformed_jwt("The token is of another issuer or tenant."))?;
     user_claims.check_time(request.now, Refusal::obo_time)?;
-    check_audience(client, user_claims)?;
+    check_audience(audience_of(request, client), user_claims)?;
     if user_claims.text("scp").is_none() {
         return Err(Refusal::obo_without_user(&client.client_id));
     }
@@ -37,6 +41,12 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     let user = user.ok_or_else(|| Refusal::user_not_found(oid, tenant.name()))?;
     let requested = Requested::for_user(&request.emulator.directory, tenant, form, request.v1, None)?;
     UserTokens { tenant, client, proof, user, requested, nonce: None }.reply(request, &claims)
+}
+
+/// Who a user's token is for: the client; for an agent identity its blueprint, because users sign in there.
+fn audience_of<'a>(request: &'a TokenRequest<'_>, client: &'a App) -> &'a App {
+    let blueprint = client.kind.agent().and_then(|agent| request.emulator.directory.app(&agent.blueprint));
+    blueprint.unwrap_or(client)
 }
 
 /// The token has to be for the application that presents it: its client id or one of its App ID URIs.
