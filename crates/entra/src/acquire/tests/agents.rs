@@ -284,12 +284,17 @@ async fn an_accounts_refresh_token_renews_it() {
         ];
         assert_eq!(bench.server.tokens_asked().last().unwrap().sorted(), expected);
     }
-    // Another scope of the same account needs no other grant; another account does.
+    // Another scope of the same account needs no other grant; another account does, or the same name elsewhere.
     let other = TokenRequest { scopes: scopes("api://orders/write"), ..bob() };
     bench.acquire(&other).await.unwrap();
     assert_eq!(bench.server.tokens_asked().last().unwrap().field("refresh_token"), Some("r2"));
-    bench.acquire(&account(AgentUser::Name("carol".into()))).await.unwrap();
-    assert_eq!(bench.server.tokens_asked().last().unwrap().field("grant_type"), Some("user_fic"));
+    let elsewhere = TokenRequest { tenant: OTHER_TENANT.parse().ok(), ..bob() };
+    let by_other = Flow::AgentUser { agent: "other".to_owned(), user: AgentUser::Name("bob@contoso.com".into()) };
+    let by_other = TokenRequest { flow: by_other, ..bob() };
+    for request in [account(AgentUser::Name("carol".into())), elsewhere, by_other] {
+        bench.acquire(&request).await.unwrap();
+        assert_eq!(grant(bench.server.tokens_asked().last().unwrap()), "user_fic", "{request:?}");
+    }
 }
 
 #[tokio::test]
@@ -401,7 +406,12 @@ fn mark(asked: &Asked) -> String {
         "user_fic" | "refresh_token" => "user",
         other => other.rsplit(':').next().unwrap(),
     };
-    let refreshed = field("refresh_token").split('/').nth(4).unwrap_or_default();
+    let refresh_token: Vec<_> = field("refresh_token").split('/').collect();
+    let refreshed = match refresh_token[..] {
+        [tenant, client, _, _, user, ..] if tenant.ends_with(asked.tenant()) && client == field("client_id") => user,
+        [""] => "",
+        _ => "of someone else",
+    };
     let user: String = [field("assertion"), field("username"), field("user_id"), refreshed].concat();
     let scope = field("scope").replace([' ', '/'], "_");
     format!("{}/{}/{grant}/{}/{user}////{scope}", asked.tenant(), field("client_id"), field("fmi_path"))
