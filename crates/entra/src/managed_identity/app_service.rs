@@ -15,6 +15,7 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         endpoint: host::endpoint(environment, NAME, "IDENTITY_ENDPOINT")?,
         api_version: Some("2019-08-01"),
         selectors: Selectors { client: Some("client_id"), object: Some("object_id"), resource: Some("mi_res_id") },
+        default_identity: None,
         // Automation wants the second one.
         headers: host::headers(NAME, [("x-identity-header", secret), METADATA])?,
         retries: retry::OTHERS,

@@ -14,6 +14,7 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         endpoint: host::endpoint(environment, NAME, "MSI_ENDPOINT")?,
         api_version: None,
         selectors: Selectors::default(),
+        default_identity: None,
         headers: host::headers(NAME, [METADATA])?,
         retries: retry::OTHERS,
         way: Way::Form,

@@ -26,6 +26,8 @@ pub(super) struct Host {
     pub(super) endpoint: Url,
     pub(super) api_version: Option<&'static str>,
     pub(super) selectors: Selectors,
+    /// The identity where none is asked for, if not the system-assigned one.
+    pub(super) default_identity: Option<ManagedIdentityId>,
     pub(super) headers: HeaderMap,
     pub(super) retries: Retries,
     pub(super) way: Way,
@@ -116,7 +118,8 @@ impl Host {
     }
 
     fn selector(&self, identity: &ManagedIdentityId) -> Result<Option<(&'static str, String)>, ManagedIdentityError> {
-        let (name, id) = match identity {
+        let default = self.default_identity.as_ref().filter(|_| *identity == ManagedIdentityId::System);
+        let (name, id) = match default.unwrap_or(identity) {
             ManagedIdentityId::System => return Ok(None),
             ManagedIdentityId::ClientId(id) => (self.selectors.client, id),
             ManagedIdentityId::ObjectId(id) => (self.selectors.object, id),

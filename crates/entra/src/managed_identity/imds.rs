@@ -16,6 +16,7 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         endpoint: endpoint(environment, "/metadata/identity/oauth2/token")?,
         api_version: Some("2018-02-01"),
         selectors: Selectors { client: Some("client_id"), object: Some("object_id"), resource: Some("msi_res_id") },
+        default_identity: None,
         headers: host::headers(NAME, [METADATA])?,
         retries: retry::IMDS,
         way: Way::Query,

@@ -163,7 +163,11 @@ pub(crate) fn resource(scope: &str) -> &str {
 
 fn hex_sha256(token: &Secret) -> String {
     let hash = digest::digest(&digest::SHA256, token.expose().as_bytes());
-    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    hex(hash.as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
@@ -172,3 +176,6 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const DEFAULT: &str = "/.default";
 /// Far more identities and resources than one machine has.
 const MAX_REMEMBERED: usize = 1024;
+
+#[cfg(test)]
+mod tests;

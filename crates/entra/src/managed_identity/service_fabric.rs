@@ -25,6 +25,7 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         endpoint,
         api_version: Some("2019-07-01-preview"),
         selectors: Selectors::default(),
+        default_identity: None,
         headers: host::headers(NAME, [("secret", secret)])?,
         retries: retry::SERVICE_FABRIC,
         way: Way::Pinned(client),

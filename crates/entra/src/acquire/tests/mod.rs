@@ -2,6 +2,7 @@
 
 mod agents;
 mod entra_app;
+mod managed_identity;
 mod server;
 mod sessions;
 
