@@ -1,7 +1,9 @@
-//! The real binary under bad input: each fault gets a clear answer, nothing leaks into the log, and memory stays bounded.
+//! The real binary: agents and sessions against the emulator, and bad input, where each fault gets a clear answer, nothing leaks
+//! into the log, and memory stays bounded.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod agents;
 mod bad_configuration;
 mod bad_credentials;
 mod bad_downstream;
