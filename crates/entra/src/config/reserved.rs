@@ -68,7 +68,6 @@ const NO_EFFECT: &[&str] = &[
     "UsePkce",
     "UseSecurityTokenValidators",
     "UseTokenLifetime",
-    "UserAssignedManagedIdentityClientId",
     "WithSpaAuthCode",
 ];
 
