@@ -38,9 +38,32 @@ pub(crate) struct AuthorizationHeaderResult<'t> {
 fn body(token: &AccessToken) -> Vec<u8> {
     let authorization_header = token.authorization.expose();
     let mut json = Vec::with_capacity(authorization_header.len() + FRAME_BYTES);
-    // Writing to memory cannot fail.
-    let _ = serde_json::to_writer(&mut json, &AuthorizationHeaderResult { authorization_header });
+    json.extend_from_slice(FRAME.as_bytes());
+    reply::push_json_string(&mut json, authorization_header);
+    json.push(b'}');
     json
 }
 
-const FRAME_BYTES: usize = r#"{"authorizationHeader":""}"#.len();
+/// What stands before the value: [`AuthorizationHeaderResult`], written by hand because this is asked for most.
+const FRAME: &str = r#"{"authorizationHeader":"#;
+const FRAME_BYTES: usize = FRAME.len() + r#"""}"#.len();
+
+#[cfg(test)]
+mod tests {
+    use sidekey_entra::TokenScheme;
+    use sidekey_host::UnixTime;
+    use sidekey_oauth::Secret;
+
+    use super::*;
+
+    #[test]
+    fn the_body_is_the_result_as_serde_writes_it() {
+        for value in ["Bearer eyJ.eyJ.-_", "PoP a\"b\\c"] {
+            let authorization = Secret::new(value);
+            let token = AccessToken { authorization, scheme: TokenScheme::Bearer, expires_on: UnixTime(1) };
+            let expected = serde_json::to_vec(&AuthorizationHeaderResult { authorization_header: value }).unwrap();
+            assert_eq!(body(&token), expected);
+            assert!(expected.len() >= value.len() + FRAME_BYTES);
+        }
+    }
+}
