@@ -1,4 +1,4 @@
-//! The one entry for developers: `cargo xtask ci`, `test`, `bench` and `deps`.
+//! The one entry for developers: `cargo xtask ci`, `test`, `deps`, `dist` and `bench`.
 //!
 //! Nothing but cargo is needed to start it. Each command is a file of its own and a line in [`COMMANDS`].
 
@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod clients;
 mod deps;
+mod dist;
 mod install;
 mod shell;
 mod test;
@@ -85,9 +86,15 @@ const COMMANDS: &[Command] = &[
         run: deps::run,
     },
     Command {
+        name: "dist",
+        options: "",
+        summary: "the binary as it is shipped, and its symbols in a file of their own",
+        run: dist::run,
+    },
+    Command {
         name: "bench",
-        options: "[--quick]",
-        summary: "the release build against its targets; the results go to docs/benchmarks.md",
+        options: "[--quick] [--only PART]",
+        summary: "the release build against its targets; a whole run writes docs/benchmarks.md",
         run: bench::run,
     },
 ];

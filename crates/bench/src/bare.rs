@@ -28,6 +28,11 @@ impl Bare {
         let address = line.trim().parse().with_context(|| format!("the bare server said `{line}`"))?;
         Ok(Self { child, address })
     }
+
+    /// The process's id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Bare {

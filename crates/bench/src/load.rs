@@ -18,6 +18,8 @@ pub(crate) type Requests = Arc<[Vec<u8>]>;
 pub(crate) struct Sample {
     /// Replies per second.
     pub(crate) rate: f64,
+    /// Replies in all.
+    pub(crate) replies: f64,
     /// Median latency in microseconds.
     pub(crate) p50: f64,
     /// 99th percentile of the latency in microseconds.
@@ -46,8 +48,13 @@ pub(crate) async fn run(server: SocketAddr, requests: &Requests, connections: us
     }
     let seconds = start.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a count of replies")]
-    let rate = latencies.len() as f64 / seconds;
-    Ok(Sample { rate, p50: percentile(&mut latencies, 0.5), p99: percentile(&mut latencies, 0.99) })
+    let replies = latencies.len() as f64;
+    Ok(Sample {
+        rate: replies / seconds,
+        replies,
+        p50: percentile(&mut latencies, 0.5),
+        p99: percentile(&mut latencies, 0.99),
+    })
 }
 
 /// One connection's latencies in microseconds.

@@ -28,6 +28,8 @@ use crate::{authority::Authority, report::Report};
 pub(crate) struct Plan {
     pub(crate) sidekey: PathBuf,
     pub(crate) quick: bool,
+    /// The one part to measure: `start`, `memory`, `cold`, `throughput` or `lookup`.
+    only: Option<String>,
     pub(crate) rounds: usize,
     /// One sample of one server.
     pub(crate) sample: Duration,
@@ -36,6 +38,12 @@ pub(crate) struct Plan {
     /// Entries of the large cache, and its tenants.
     pub(crate) cached_tokens: usize,
     pub(crate) tenants: usize,
+}
+
+impl Plan {
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
+    }
 }
 
 fn main() -> Result<()> {
@@ -56,13 +64,23 @@ async fn run(arguments: &[String]) -> Result<()> {
     let (plan, document) = parse(arguments)?;
     let authority = Authority::start()?;
     let mut report = Report::new(plan.quick);
-    start::binary_size(&plan, &mut report)?;
-    start::start_up(&plan, &authority, &mut report).await?;
-    memory::measure(&plan, &authority, &mut report).await?;
-    cold::measure(&plan, &authority, &mut report).await?;
-    throughput::measure(&plan, &authority, &mut report).await?;
-    lookup::measure(&plan, &authority, &mut report).await?;
-    let Some(document) = document else {
+    if plan.wants("start") {
+        start::binary_size(&plan, &mut report)?;
+        start::start_up(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("memory") {
+        memory::measure(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("cold") {
+        cold::measure(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("throughput") {
+        throughput::measure(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("lookup") {
+        lookup::measure(&plan, &authority, &mut report).await?;
+    }
+    let Some(document) = document.filter(|_| plan.only.is_none()) else {
         return Ok(());
     };
     if let Some(folder) = document.parent() {
@@ -72,23 +90,27 @@ async fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn parse(arguments: &[String]) -> Result<(Plan, Option<PathBuf>)> {
-    let (mut sidekey, mut document, mut quick) = (None, None, false);
+    let (mut sidekey, mut document, mut only, mut quick) = (None, None, None, false);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
             "--sidekey" => sidekey = arguments.next().map(PathBuf::from),
+            "--only" => only = arguments.next().cloned(),
             "--document" => document = arguments.next().map(PathBuf::from),
-            other => bail!("unknown option `{other}`\nhint: `--sidekey PATH`, `--document PATH`, `--quick`"),
+            other => {
+                bail!("unknown option `{other}`\nhint: `--sidekey PATH`, `--document PATH`, `--only PART`, `--quick`")
+            }
         }
     }
     let sidekey = sidekey.context("missing `--sidekey PATH`\nhint: `cargo xtask bench` gives it")?;
+    let sidekey = fs::canonicalize(&sidekey).with_context(|| format!("cannot find `{}`", sidekey.display()))?;
     let plan = if quick {
         let sample = Duration::from_millis(200);
-        Plan { sidekey, quick, rounds: 5, sample, pool: 200, cached_tokens: 5_000, tenants: 500 }
+        Plan { sidekey, quick, only, rounds: 5, sample, pool: 200, cached_tokens: 5_000, tenants: 500 }
     } else {
         let sample = Duration::from_millis(1_500);
-        Plan { sidekey, quick, rounds: 7, sample, pool: 2_000, cached_tokens: 100_000, tenants: 10_000 }
+        Plan { sidekey, quick, only, rounds: 7, sample, pool: 2_000, cached_tokens: 100_000, tenants: 10_000 }
     };
     Ok((plan, document))
 }

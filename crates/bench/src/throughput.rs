@@ -10,7 +10,7 @@ use crate::{
     bare::Bare,
     connection::{Connection, request},
     load::{self, Requests, Sample},
-    process::Serve,
+    process::{Serve, processor_time},
     report::Report,
     statistics::median,
 };
@@ -48,6 +48,8 @@ enum Target {
 struct Round {
     many: (Sample, Sample),
     one: (Sample, Sample),
+    /// Processor time per reply at many connections, in microseconds.
+    processor: (f64, f64),
     verify_rate: f64,
 }
 
@@ -60,9 +62,12 @@ pub(crate) async fn measure(plan: &Plan, authority: &Authority, report: &mut Rep
     for number in 0..plan.rounds {
         let verify_rate = authority.signer.verify_rate(&token, plan.sample)?;
         for case in &mut cases {
+            let before = case.processor_times()?;
             let many = case.both(MANY, plan.sample, number).await?;
+            let after = case.processor_times()?;
+            let processor = ((after.0 - before.0) / many.0.replies, (after.1 - before.1) / many.1.replies);
             let one = case.both(1, plan.sample, number).await?;
-            case.rounds.push(Round { many, one, verify_rate });
+            case.rounds.push(Round { many, one, processor, verify_rate });
         }
     }
     for case in &cases {
@@ -135,11 +140,21 @@ impl Case {
         Ok((bare().await?, sidekey))
     }
 
+    /// The bare server's and sidekey's.
+    fn processor_times(&self) -> Result<(f64, f64)> {
+        Ok((processor_time(self.bare.id())?, processor_time(self.serve.id())?))
+    }
+
     fn report(&self, report: &mut Report) {
         let middle = |value: fn(&Round) -> f64| median(self.rounds.iter().map(value));
         let (rate, bare) = (middle(|round| round.many.1.rate), middle(|round| round.many.0.rate));
         let name = format!("{}, {MANY} connections", self.name);
-        let rates = format!("{rate:.0}/s, p99 {:.0} µs; A = {bare:.0}/s", middle(|round| round.many.1.p99));
+        let p99 = middle(|round| round.many.1.p99);
+        let processor = (middle(|round| round.processor.0), middle(|round| round.processor.1));
+        let rates = format!(
+            "{rate:.0}/s, p99 {p99:.0} µs, {:.1} µs of processor time a request; A = {bare:.0}/s, {:.1} µs",
+            processor.1, processor.0
+        );
         let of_bare = middle(|round| round.many.1.rate / round.many.0.rate);
         let of_ceiling = middle(|round| round.many.1.rate * (1.0 / round.many.0.rate + 1.0 / round.verify_rate));
         match self.target {

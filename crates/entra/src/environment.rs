@@ -46,15 +46,11 @@ impl Environment {
 
 /// Every variable that is read. One that a new source goes by is a line here.
 const NAMES: &[&str] = &[
-    "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
     "AZURE_AUTHORITY_HOST",
-    "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_CLIENT_ID",
-    "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "AZURE_TENANT_ID",
-    "AZURE_TOKEN_CREDENTIALS",
     "DEFAULT_IDENTITY_CLIENT_ID",
     "IDENTITY_API_VERSION",
     "IDENTITY_ENDPOINT",
@@ -65,7 +61,7 @@ const NAMES: &[&str] = &[
 ];
 
 /// Those whose values are never to be shown.
-const SECRETS: &[&str] = &["AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_CLIENT_SECRET", "IDENTITY_HEADER", "MSI_SECRET"];
+const SECRETS: &[&str] = &["IDENTITY_HEADER", "MSI_SECRET"];
 
 #[cfg(test)]
 mod tests {

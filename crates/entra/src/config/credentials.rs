@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
-use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText, entra_app, key_vault};
+use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText, entra_app};
 use crate::{
     ManagedIdentityId,
     credential::{self, CredentialError},
@@ -15,7 +15,6 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -
     let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
     let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
     let legacy_managed_identity = legacy_managed_identity(&azure_ad.section(LEGACY_MANAGED_IDENTITY));
-    azure_ad.reserve(&[key_vault::GENERAL_IDENTITY]);
     // Marks the stand-in as known whether it is needed or not.
     let token_file = root.text(TOKEN_FILE);
     let sections: Vec<_> =
@@ -34,7 +33,7 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -
         return checked(
             sections
                 .into_iter()
-                .filter_map(|section| credential(root, azure_ad, &section, &path).map(|config| (section, config))),
+                .filter_map(|section| credential(root, &section, &path).map(|config| (section, config))),
         );
     }
     if let Some(source) = legacy_managed_identity {
@@ -78,12 +77,7 @@ pub(super) fn checked<'a>(
 }
 
 /// One entry of the list; `None` if it is skipped or faulty. `path` are the sections that lead to it, its own the last.
-fn credential(
-    root: &Section<'_>,
-    azure_ad: &Section<'_>,
-    section: &Section<'_>,
-    path: &[&str],
-) -> Option<CredentialConfig> {
+fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Option<CredentialConfig> {
     section.reserve(FIELDS);
     for name in SECRETS {
         // Whatever the source, a secret that stands here is not to be shown.
@@ -107,7 +101,6 @@ fn credential(
         SourceKind::AssertionFile => CredentialSource::AssertionFile(assertion_path(root, section)?),
         SourceKind::ManagedIdentity => managed_identity(section)?,
         SourceKind::EntraApp => CredentialSource::EntraApp(entra_app::read(root, section, path)?),
-        SourceKind::KeyVault { signs } => CredentialSource::KeyVault(key_vault::read(azure_ad, section, signs)?),
         SourceKind::Unavailable => {
             section.fault("SourceType", format!("`{name}` is not available in this version"), available_names());
             return None;
@@ -217,10 +210,6 @@ pub(super) enum SourceKind {
     AssertionFile,
     ManagedIdentity,
     EntraApp,
-    /// A certificate in a vault; whether the vault signs in any case.
-    KeyVault {
-        signs: bool,
-    },
     /// Known to Microsoft's libraries, not available here.
     Unavailable,
 }
@@ -244,7 +233,7 @@ fn available_names() -> String {
 /// In the order of Microsoft's enumeration, whose numbers count too.
 const SOURCES: &[(&str, SourceKind)] = &[
     ("Certificate", SourceKind::Unavailable),
-    ("KeyVault", SourceKind::KeyVault { signs: false }),
+    ("KeyVault", SourceKind::Unavailable),
     ("Base64Encoded", SourceKind::Base64),
     ("Path", SourceKind::Path),
     ("StoreWithThumbprint", SourceKind::Unavailable),
@@ -252,7 +241,7 @@ const SOURCES: &[(&str, SourceKind)] = &[
     ("ClientSecret", SourceKind::Secret),
     ("SignedAssertionFromManagedIdentity", SourceKind::ManagedIdentity),
     ("SignedAssertionFilePath", SourceKind::AssertionFile),
-    ("SignedAssertionFromVault", SourceKind::KeyVault { signs: true }),
+    ("SignedAssertionFromVault", SourceKind::Unavailable),
     ("AutoDecryptKeys", SourceKind::Unavailable),
     ("CustomSignedAssertion", SourceKind::EntraApp),
     ("ManagedCertificate", SourceKind::Unavailable),
@@ -266,7 +255,6 @@ pub(super) const FIELDS: &[&str] = &[
     "Algorithm",
     "KeyVaultUrl",
     "KeyVaultCertificateName",
-    "KeyVaultCertificateVersion",
     "CertificateStorePath",
     "CertificateThumbprint",
     "CertificateDistinguishedName",

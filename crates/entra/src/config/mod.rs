@@ -7,7 +7,6 @@ mod authority;
 mod credentials;
 mod decryption;
 mod entra_app;
-mod key_vault;
 mod reserved;
 mod validation;
 
@@ -19,7 +18,6 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
-pub use self::key_vault::VaultCertificateConfig;
 use crate::{Environment, ManagedIdentityId, authority::Authority};
 
 /// What the engine needs to know. Read once with all faults collected; replaced whole on a reload.
@@ -83,8 +81,6 @@ pub enum CredentialSource {
     },
     /// A token of another application of Entra ID, which this one trusts (`OidcIdpSignedAssertion`).
     EntraApp(EntraApp),
-    /// A certificate in Azure Key Vault.
-    KeyVault(VaultCertificateConfig),
 }
 
 /// Another application of Entra ID whose token is a credential.

@@ -68,6 +68,7 @@ const NO_EFFECT: &[&str] = &[
     "UsePkce",
     "UseSecurityTokenValidators",
     "UseTokenLifetime",
+    "UserAssignedManagedIdentityClientId",
     "WithSpaAuthCode",
 ];
 

@@ -12,7 +12,6 @@ mod decryption;
 mod entra_app;
 mod file;
 mod kept;
-mod key_vault;
 mod managed_identity;
 mod secret;
 
@@ -32,7 +31,7 @@ use uuid::Uuid;
 pub(crate) use self::decryption::DecryptionKeys;
 pub(crate) use self::managed_identity::token_exchange_audience;
 use self::{
-    assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion, key_vault::KeyVault,
+    assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion,
     managed_identity::ManagedIdentityAssertion, secret::ClientSecret,
 };
 use crate::{
@@ -64,11 +63,11 @@ enum Source {
     AssertionFile(Arc<AssertionFile>),
     ManagedIdentity(ManagedIdentityAssertion),
     EntraApp(Box<EntraAppAssertion>),
-    KeyVault(Arc<KeyVault>),
 }
 
 /// What a source may use of the world around it.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "sources that ask someone else need the rest")]
 pub(crate) struct Surroundings {
     /// Does not follow redirects.
     pub(crate) http: reqwest::Client,
@@ -301,7 +300,6 @@ impl Source {
             CredentialSource::EntraApp(app) => {
                 Self::EntraApp(Box::new(EntraAppAssertion::new(app.clone(), surroundings)))
             }
-            CredentialSource::KeyVault(config) => Self::KeyVault(KeyVault::new(config, surroundings)),
         }
     }
 
@@ -313,7 +311,6 @@ impl Source {
             Self::AssertionFile(_) => "SignedAssertionFilePath",
             Self::ManagedIdentity(_) => managed_identity::NAME,
             Self::EntraApp(_) => "CustomSignedAssertion",
-            Self::KeyVault(vault) => vault.source_type(),
         }
     }
 
@@ -338,7 +335,6 @@ impl Source {
             }
             Self::ManagedIdentity(assertion) => assertion.proof(purpose).await,
             Self::EntraApp(app) => app.proof(purpose).await,
-            Self::KeyVault(vault) => vault.assertion(purpose).await,
         }
     }
 
@@ -357,7 +353,6 @@ impl Source {
             Self::Certificate(certificate) => certificate.forget(),
             Self::ManagedIdentity(assertion) => assertion.forget(),
             Self::EntraApp(app) => app.forget(),
-            Self::KeyVault(vault) => vault.forget(),
             Self::Secret(_) | Self::AssertionFile(_) => {}
         }
     }
@@ -372,9 +367,7 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
             Certificate::new(location.clone(), key_path.clone(), password.clone()).check()
         }
         CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
-        CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) | CredentialSource::KeyVault(_) => {
-            Ok(())
-        }
+        CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) => Ok(()),
     }
 }
 
