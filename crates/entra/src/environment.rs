@@ -46,22 +46,26 @@ impl Environment {
 
 /// Every variable that is read. One that a new source goes by is a line here.
 const NAMES: &[&str] = &[
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID",
     "AZURE_AUTHORITY_HOST",
     "AZURE_CLIENT_ID",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_POD_IDENTITY_AUTHORITY_HOST",
     "AZURE_TENANT_ID",
     "DEFAULT_IDENTITY_CLIENT_ID",
+    "GCE_METADATA_HOST",
     "IDENTITY_API_VERSION",
     "IDENTITY_ENDPOINT",
     "IDENTITY_SERVER_THUMBPRINT",
     "IMDS_ENDPOINT",
     "MSI_ENDPOINT",
     "REGION_NAME",
+    "SYSTEM_OIDCREQUESTURI",
 ];
 
 /// Those whose values are never to be shown.
-const SECRETS: &[&str] = &["IDENTITY_HEADER", "MSI_SECRET"];
+const SECRETS: &[&str] = &["ACTIONS_ID_TOKEN_REQUEST_TOKEN", "IDENTITY_HEADER", "MSI_SECRET", "SYSTEM_ACCESSTOKEN"];
 
 #[cfg(test)]
 mod tests {

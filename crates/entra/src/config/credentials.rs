@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
-use super::{CertificateLocation, CredentialConfig, CredentialSource, SecretText, entra_app};
+use super::{CertificateLocation, CredentialConfig, CredentialSource, FederatedSource, SecretText, entra_app};
 use crate::{
     ManagedIdentityId,
     credential::{self, CredentialError},
@@ -90,6 +90,9 @@ fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Optio
         section.fault("SourceType", "is not set", available_names());
         return None;
     };
+    if let Some(source) = FederatedSource::read(name.trim(), root, section) {
+        return source.map(|source| config(section.key(), CredentialSource::Federated(source)));
+    }
     let Some(kind) = SourceKind::named(name) else {
         section.fault("SourceType", format!("`{name}` is not a source of credentials"), available_names());
         return None;
@@ -226,7 +229,8 @@ impl SourceKind {
 
 fn available_names() -> String {
     let names = SOURCES.iter().filter(|(_, kind)| !matches!(kind, SourceKind::Unavailable));
-    let names: Vec<_> = names.map(|(name, _)| format!("`{name}`")).collect();
+    let names = names.map(|(name, _)| *name).chain(FederatedSource::names());
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     format!("write one of {}", names.join(", "))
 }
 
@@ -273,6 +277,16 @@ pub(super) const FIELDS: &[&str] = &[
     "TokenExchangeAuthority",
     "SignedAssertionFileDiskPath",
     "SignedAssertionFilePath",
+    "AssertionCommand",
+    "AssertionCommandEnvironment",
+    "AssertionHeaderPaths",
+    "AssertionHeaders",
+    "AssertionJsonPointer",
+    "AssertionTimeout",
+    "AssertionUrl",
+    "AssertionVariable",
+    "GoogleServiceAccount",
+    "ServiceConnectionId",
     "DecryptKeysAuthenticationOptions",
     "CustomSignedAssertionProviderName",
     "CustomSignedAssertionProviderData",

@@ -18,6 +18,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
+pub use crate::credential::FederatedSource;
 use crate::{Environment, ManagedIdentityId, authority::Authority};
 
 /// What the engine needs to know. Read once with all faults collected; replaced whole on a reload.
@@ -81,6 +82,8 @@ pub enum CredentialSource {
     },
     /// A token of another application of Entra ID, which this one trusts (`OidcIdpSignedAssertion`).
     EntraApp(EntraApp),
+    /// An assertion that someone else signs.
+    Federated(FederatedSource),
 }
 
 /// Another application of Entra ID whose token is a credential.

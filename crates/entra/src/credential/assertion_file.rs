@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use sidekey_oauth::Secret;
 
-use super::{CredentialError, file};
+use super::{CredentialError, federated::is_compact_jws, file};
 
 /// Where the assertion is.
 #[derive(Debug)]
@@ -21,19 +21,13 @@ impl AssertionFile {
     pub(super) fn read(&self) -> Result<Secret, CredentialError> {
         let content = file::read(&self.path, FIELD)?;
         let text = std::str::from_utf8(&content).map(str::trim).unwrap_or_default();
+        // Entra judges the rest.
         if is_compact_jws(text) {
             return Ok(Secret::new(text));
         }
         let problem = format!("the file `{}` holds no JWT", self.path.display());
         Err(CredentialError::new(FIELD, problem, "check that it is the projected service account token"))
     }
-}
-
-/// Three parts of base64url. Entra judges the rest.
-fn is_compact_jws(text: &str) -> bool {
-    let is_part =
-        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    text.split('.').count() == 3 && text.split('.').all(is_part)
 }
 
 const FIELD: &str = "SignedAssertionFileDiskPath";

@@ -10,6 +10,7 @@ mod certificate;
 mod client_assertion;
 mod decryption;
 mod entra_app;
+mod federated;
 mod file;
 mod kept;
 mod managed_identity;
@@ -29,9 +30,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) use self::decryption::DecryptionKeys;
+pub use self::federated::FederatedSource;
 pub(crate) use self::managed_identity::token_exchange_audience;
 use self::{
-    assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion,
+    assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion, federated::Federated,
     managed_identity::ManagedIdentityAssertion, secret::ClientSecret,
 };
 use crate::{
@@ -63,11 +65,11 @@ enum Source {
     AssertionFile(Arc<AssertionFile>),
     ManagedIdentity(ManagedIdentityAssertion),
     EntraApp(Box<EntraAppAssertion>),
+    Federated(Federated),
 }
 
 /// What a source may use of the world around it.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "sources that ask someone else need the rest")]
 pub(crate) struct Surroundings {
     /// Does not follow redirects.
     pub(crate) http: reqwest::Client,
@@ -300,6 +302,9 @@ impl Source {
             CredentialSource::EntraApp(app) => {
                 Self::EntraApp(Box::new(EntraAppAssertion::new(app.clone(), surroundings)))
             }
+            CredentialSource::Federated(source) => {
+                Self::Federated(Federated::new(source.clone(), surroundings.clone()))
+            }
         }
     }
 
@@ -311,6 +316,7 @@ impl Source {
             Self::AssertionFile(_) => "SignedAssertionFilePath",
             Self::ManagedIdentity(_) => managed_identity::NAME,
             Self::EntraApp(_) => "CustomSignedAssertion",
+            Self::Federated(federated) => federated.name(),
         }
     }
 
@@ -335,6 +341,7 @@ impl Source {
             }
             Self::ManagedIdentity(assertion) => assertion.proof(purpose).await,
             Self::EntraApp(app) => app.proof(purpose).await,
+            Self::Federated(federated) => federated.proof(purpose).await,
         }
     }
 
@@ -353,6 +360,7 @@ impl Source {
             Self::Certificate(certificate) => certificate.forget(),
             Self::ManagedIdentity(assertion) => assertion.forget(),
             Self::EntraApp(app) => app.forget(),
+            Self::Federated(federated) => federated.forget(),
             Self::Secret(_) | Self::AssertionFile(_) => {}
         }
     }
@@ -368,6 +376,7 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
         }
         CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
         CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) => Ok(()),
+        CredentialSource::Federated(source) => source.check(),
     }
 }
 

@@ -37,9 +37,13 @@ fn is_metadata_name(name: &str) -> bool {
 
 /// The metadata services of Azure and of Google, by name.
 const METADATA_NAMES: &[&str] = &["metadata.azure.internal", "metadata.google.internal", "metadata.goog"];
-/// The metadata services of AWS and of Google over IPv6: unique local addresses, which no router passes on.
-const METADATA_ADDRESSES: &[Ipv6Addr] =
-    &[Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+/// The metadata services of AWS (for pods and for machines) and of Google over IPv6: unique local addresses, which no router
+/// passes on.
+const METADATA_ADDRESSES: &[Ipv6Addr] = &[
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
 
 fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
@@ -84,6 +88,7 @@ mod tests {
             ("http://169.254.130.1:8081", true),
             ("http://[::ffff:169.254.169.254]", true),
             ("http://[fe80::1]", true),
+            ("http://[fd00:ec2::23]/v1/credentials", true),
             ("http://[fd00:ec2::254]", true),
             ("http://METADATA.google.internal.", true),
             ("http://169.255.0.1", false),

@@ -32,9 +32,9 @@ pub(super) fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Resul
     Ok(proxies)
 }
 
-/// Loopback, link-local, and the clouds' metadata services by name: what is meant for this machine never leaves it.
-const NEVER: &str = "localhost,127.0.0.0/8,::1,::ffff:127.0.0.0/104,169.254.0.0/16,fe80::/10,fd00:ec2::254,fd20:ce::254,\
-    metadata.azure.internal,metadata.google.internal,metadata.goog";
+/// Loopback, link-local and the clouds' metadata services: what is meant for this machine never leaves it.
+const NEVER: &str = "localhost,127.0.0.0/8,::1,::ffff:127.0.0.0/104,169.254.0.0/16,fe80::/10,\
+    fd00:ec2::/112,fd20:ce::254,metadata.azure.internal,metadata.google.internal,metadata.goog";
 
 #[cfg(test)]
 mod tests {
