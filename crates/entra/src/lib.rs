@@ -27,4 +27,4 @@ pub use error::{AcquireError, EntraRefusal};
 pub use managed_identity::ManagedIdentityId;
 pub use metadata::Metadata;
 pub use request::{AccessToken, AgentUser, CacheOutcome, Flow, TokenRequest, TokenScheme, UserAssertion};
-pub use validate::{Rejection, Validator, VerifiedToken};
+pub use validate::{PopRejection, Rejection, Validator, VerifiedPop, VerifiedToken};

@@ -10,19 +10,28 @@ use crate::{config::Compatibility, error::Failure, events};
 /// The bearer token of a request. Several `Authorization` headers count as one, joined by `,`; another scheme, or a scheme
 /// without a token, counts as none.
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    credentials(headers, "Bearer ")
+}
+
+/// The signed request of a proof of possession, by the same rules.
+pub(crate) fn pop_token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    credentials(headers, "PoP ")
+}
+
+fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<Cow<'h, str>> {
     let mut values = headers.get_all(AUTHORIZATION).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
     let first = values.next()?;
     let all: Vec<_> = values.collect();
     match first {
-        Cow::Borrowed(only) if all.is_empty() => token(only).map(Cow::Borrowed),
-        first => token(&[vec![first], all].concat().join(",")).map(|token| Cow::Owned(token.to_owned())),
+        Cow::Borrowed(only) if all.is_empty() => token(only, scheme).map(Cow::Borrowed),
+        first => token(&[vec![first], all].concat().join(","), scheme).map(|token| Cow::Owned(token.to_owned())),
     }
 }
 
-fn token(value: &str) -> Option<&str> {
-    let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
+fn token<'v>(value: &'v str, scheme: &str) -> Option<&'v str> {
+    let (own, rest) = value.split_at_checked(scheme.len())?;
     let token = rest.trim();
-    (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty()).then_some(token)
+    (own.eq_ignore_ascii_case(scheme) && !token.is_empty()).then_some(token)
 }
 
 /// Judges the caller of a route that gives tokens; `None` is a caller without a token, which only an anonymous route lets
@@ -49,8 +58,6 @@ pub(crate) async fn judge(
         (Err(why), _) => Err(Failure::Rejected(why)),
     }
 }
-
-const SCHEME: &str = "Bearer ";
 
 #[cfg(test)]
 mod tests {
@@ -85,5 +92,9 @@ mod tests {
         for (values, expected) in table {
             assert_eq!(token(values), expected, "{values:?}");
         }
+        let pop = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("pOp  x "))]);
+        assert_eq!((pop_token(&pop).as_deref(), bearer_token(&pop)), (Some("x"), None));
+        let bearer = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer x"))]);
+        assert_eq!(pop_token(&bearer), None);
     }
 }

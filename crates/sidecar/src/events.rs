@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use sidekey_entra::Rejection;
+use sidekey_entra::{PopRejection, Rejection};
 use uuid::Uuid;
 
 use crate::{config::Gate, query::AgentParameters};
@@ -65,6 +65,15 @@ pub(crate) fn header_skipped(name: &str, why: &dyn Display) {
 /// A token that was refused; the reason is for the operator, the caller gets less.
 pub(crate) fn token_rejected(why: &Rejection) {
     tracing::info!(category = BEARER, "The caller's token was refused: {why}");
+}
+
+/// A signed HTTP request that was refused. One that had no room says which key to raise.
+pub(crate) fn pop_rejected(why: &PopRejection) {
+    if *why == PopRejection::NoRoom {
+        tracing::warn!(category = BEARER, "A signed request was refused: {why}");
+    } else {
+        tracing::info!(category = BEARER, "A signed request was refused: {why}");
+    }
 }
 
 /// A request that was turned away at the door.

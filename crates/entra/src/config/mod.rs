@@ -7,13 +7,14 @@ mod authority;
 mod credentials;
 mod decryption;
 mod entra_app;
+mod pop;
 mod reserved;
 mod validation;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sidekey_config::Section;
-use sidekey_jose::Algorithm;
+use sidekey_jose::{Algorithm, shr::ShrRules};
 use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
@@ -153,8 +154,19 @@ pub struct ValidationConfig {
     pub require_https_metadata: bool,
     /// Certificates whose keys decrypt tokens. Empty: encrypted tokens are refused.
     pub decryption: Vec<CredentialConfig>,
+    /// What signed HTTP requests must satisfy.
+    pub pop: PopConfig,
     /// How many verified tokens are remembered, so that their signature is not computed again; `None` remembers none.
     pub verified_token_cache: Option<usize>,
+}
+
+/// How signed HTTP requests (proof of possession) are judged.
+#[derive(Clone, Debug)]
+pub struct PopConfig {
+    /// What has to be signed, and how long it holds.
+    pub rules: ShrRules,
+    /// How many requests are remembered, so that none is accepted twice; 0 remembers none.
+    pub replay_cache_entries: usize,
 }
 
 /// Bounds of the in-memory token cache.

@@ -170,6 +170,21 @@ fn bad_values_are_faults_with_their_key() {
             "`ClientSecret` cannot be used to decrypt tokens",
         ),
         (
+            &[("Sidecar:PopValidation:SignedHttpRequestLifetime", "00:00:00")],
+            "Sidecar:PopValidation:SignedHttpRequestLifetime",
+            "bounds",
+        ),
+        (
+            &[("Sidecar:PopValidation:ClaimsToValidateWhenPresent:0", "b")],
+            "Sidecar:PopValidation:ClaimsToValidateWhenPresent",
+            "`b` cannot be checked",
+        ),
+        (
+            &[("Sidecar:PopValidation:ClaimsToValidateWhenPresent:0", "nonce")],
+            "Sidecar:PopValidation:ClaimsToValidateWhenPresent",
+            "`nonce` is not such a claim",
+        ),
+        (
             &[("AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath", "/x.pfx")],
             "AzureAd:TokenDecryptionCredentials:0:SourceType",
             "is not set",
@@ -271,6 +286,31 @@ fn certificates_of_both_lists_decrypt() {
     let warned: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
     assert_eq!(warned, ["AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath"], "one good key is enough");
     assert!(config.credentials.is_empty());
+}
+
+#[test]
+fn the_rules_for_signed_requests_are_read() {
+    use sidekey_jose::shr::{BoundClaim, ShrRules};
+    let (config, warnings) = read(BASE).unwrap();
+    let rules = ShrRules { algorithms: config.validation.algorithms.clone(), ..ShrRules::default() };
+    assert_eq!((config.validation.pop.rules, config.validation.pop.replay_cache_entries), (rules, 100_000));
+    assert_eq!(warnings, []);
+    let (config, warnings) = read(&with_base(&[
+        ("Sidecar:PopValidation:ValidateM", "false"),
+        ("Sidecar:PopValidation:ValidateQ", "true"),
+        ("Sidecar:PopValidation:AcceptUnsignedQueryParameters", "false"),
+        ("Sidecar:PopValidation:ValidatePresentClaims", "true"),
+        ("Sidecar:PopValidation:ClaimsToValidateWhenPresent:0", "u"),
+        ("Sidecar:PopValidation:SignedHttpRequestLifetime", "00:01:00"),
+        ("Sidecar:PopValidation:ReplayCacheEntries", "0"),
+    ]))
+    .unwrap();
+    let rules = config.validation.pop.rules;
+    assert_eq!(rules.required, [BoundClaim::Host, BoundClaim::Path, BoundClaim::Query]);
+    assert_eq!(rules.when_present, [BoundClaim::Method, BoundClaim::Path, BoundClaim::Host]);
+    assert_eq!((rules.lifetime, rules.accept_unsigned_query), (60, false));
+    let warned: Vec<_> = warnings.iter().map(|warning| warning.key.rsplit(':').next().unwrap()).collect();
+    assert_eq!(warned, ["ReplayCacheEntries", "ValidateM"]);
 }
 
 #[test]

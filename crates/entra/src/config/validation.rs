@@ -13,18 +13,21 @@ pub(super) fn read(azure_ad: &Section<'_>, sidecar: &Section<'_>) -> ValidationC
     let ours = sidecar.section("TokenValidation");
     super::reserved::token_validation_parameters(&parameters);
     warn_of_switched_off_checks(&parameters);
+    let clock_skew = parameters.duration("ClockSkew", CLOCK_SKEW, Duration::ZERO..=Duration::from_hours(1));
+    let algorithms = algorithms(&ours);
     ValidationConfig {
         audiences: audiences(azure_ad, &parameters),
         valid_issuers: texts(&[(&parameters, "ValidIssuer"), (&parameters, "ValidIssuers")]),
-        clock_skew: parameters.duration("ClockSkew", CLOCK_SKEW, Duration::ZERO..=Duration::from_hours(1)),
+        clock_skew,
         scopes: texts(&[(azure_ad, "Scopes")]),
         roles: texts(&[(azure_ad, "Roles")]),
-        algorithms: algorithms(&ours),
         allowed_client_apps: parsed(&ours, "AllowedClientApps", "write the clients' application ids"),
         allowed_tenants: parsed(&ours, "AllowedTenants", "write the tenants' GUIDs"),
         allow_acl: azure_ad.bool("AllowWebApiToBeAuthorizedByACL", true),
         metadata_address: metadata_address(azure_ad),
         require_https_metadata: azure_ad.bool("RequireHttpsMetadata", true),
+        pop: super::pop::read(&sidecar.section("PopValidation"), &algorithms, clock_skew),
+        algorithms,
         decryption: super::decryption::read(azure_ad),
         verified_token_cache: verified_token_cache(&sidecar.section("VerifiedTokenCache")),
     }

@@ -4,7 +4,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use serde_json::{Map, Value, json};
 use sidekey_host::UnixTime;
-use sidekey_jose::{Algorithm, Jwk, SigningKey, sign_compact};
+use sidekey_jose::{Algorithm, Jwk, SigningKey, shr::ShrRules, sign_compact};
 
 use super::{
     claims::{Claims, read},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Config,
     authority::Authority,
-    config::{CacheConfig, ValidationConfig},
+    config::{CacheConfig, PopConfig, ValidationConfig},
 };
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -94,6 +94,7 @@ pub(crate) fn config(origin: &str, tenant: &str) -> Config {
             metadata_address: None,
             require_https_metadata: true,
             decryption: Vec::new(),
+            pop: PopConfig { rules: ShrRules::default(), replay_cache_entries: 100 },
             verified_token_cache: Some(100),
         },
         cache: CacheConfig::default(),

@@ -12,8 +12,10 @@ mod decrypt;
 pub(crate) mod fixtures;
 mod issuer;
 mod judge;
+mod pop;
 mod rejection;
 mod remembered;
+mod replay;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use sidekey_jose::{Algorithm, JoseError, MAX_TOKEN_BYTES, UnverifiedJws, Verifie
 use sidekey_oauth::Secret;
 
 pub(crate) use issuer::IssuerPattern;
+pub use pop::{PopRejection, VerifiedPop};
 pub use rejection::Rejection;
 pub use token::VerifiedToken;
 
@@ -36,6 +39,7 @@ use crate::{
 use claims::Claims;
 use decrypt::{Decryptor, is_encrypted};
 use judge::{Signer, check_type, judge, judge_unsigned};
+use pop::PopJudge;
 pub(crate) use rejection::Echo;
 use remembered::{Digest, Remembered, digest_of};
 use rules::Rules;
@@ -46,6 +50,7 @@ pub struct Validator {
     rules: Rules,
     metadata: Arc<Metadata>,
     decryptor: Option<Decryptor>,
+    pop: PopJudge,
     remembered: Option<Arc<Remembered>>,
     clock: Arc<dyn Clock>,
 }
@@ -55,7 +60,8 @@ impl Validator {
     pub fn new(config: &Config, metadata: Arc<Metadata>, clock: Arc<dyn Clock>) -> Self {
         let remembered = config.validation.verified_token_cache.map(Remembered::new);
         let decryptor = Decryptor::new(&config.validation.decryption);
-        Self { rules: Rules::of(config), metadata, decryptor, remembered: remembered.map(Arc::new), clock }
+        let pop = PopJudge::new(&config.validation.pop);
+        Self { rules: Rules::of(config), metadata, decryptor, pop, remembered: remembered.map(Arc::new), clock }
     }
 
     /// Judges one token: form, signature, lifetime, audience, issuer, allowed clients and tenants.
@@ -80,6 +86,12 @@ impl Validator {
     /// text of the 403.
     pub fn authorize(&self, token: &VerifiedToken) -> Result<(), String> {
         authorize::authorize(&self.rules, token)
+    }
+
+    /// Whether an app that proved possession of its key has one of `AzureAd:Roles`, where those are asked for. Scopes are not:
+    /// no app's token has any.
+    pub fn authorize_pop(&self, token: &VerifiedToken) -> Result<(), String> {
+        authorize::authorize_pop(&self.rules, token)
     }
 
     fn judge_again(

@@ -34,11 +34,9 @@ const REFUSED: &[(&str, &str, &str)] = &[
 
 const SWITCHES: &[(&str, &str)] = &[("ForwardAuth", "write `false`"), ("ManagedIdentityEndpoint", "write `false`")];
 
-const HARMLESS: &[(&str, &str)] = &[
-    ("WarmUp", "is not available in this version: the first call of an API fetches its token"),
-    ("PopValidation", "has no effect in this version: inbound `PoP` tokens are refused"),
-];
+const HARMLESS: &[(&str, &str)] =
+    &[("WarmUp", "is not available in this version: the first call of an API fetches its token")];
 
 /// Keys of this section that the token engine and the program itself read.
-const READ_ELSEWHERE: [&str; 5] =
-    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "AdditionalCaFile", "RateLimit:Burst"];
+const READ_ELSEWHERE: [&str; 6] =
+    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "PopValidation", "AdditionalCaFile", "RateLimit:Burst"];

@@ -2,19 +2,23 @@
 
 use axum::response::Response;
 use http::HeaderMap;
-use sidekey_entra::VerifiedToken;
+use sidekey_entra::{PopRejection, VerifiedToken};
 use utoipa::ToSchema;
 
 use crate::{
     Sidecar,
-    caller::bearer_token,
+    caller::{bearer_token, pop_token},
     config::{Compatibility, Config},
     error::Failure,
     reply,
 };
 
-/// Judges the token of a request.
+/// Judges the token of a request, plain or with proof of possession.
 pub(crate) async fn validate(sidecar: &Sidecar, headers: &HeaderMap) -> Result<Response, Failure> {
+    if let Some(shr) = pop_token(headers) {
+        // Larger and rarer than the rest: on the heap.
+        return Box::pin(validate_pop(sidecar, headers, &shr)).await;
+    }
     let token = bearer_token(headers).ok_or(Failure::NoCredentials)?;
     let validator = sidecar.entra.validator();
     let verified = validator.validate(&token).await.map_err(Failure::Rejected)?;
@@ -22,7 +26,27 @@ pub(crate) async fn validate(sidecar: &Sidecar, headers: &HeaderMap) -> Result<R
         Compatibility::Strict => validator.authorize(&verified).map_err(Failure::Forbidden)?,
         Compatibility::Upstream => authorize_as_upstream(&sidecar.config, &verified)?,
     }
-    Ok(reply::json(body(&token, &verified.claims_json)))
+    Ok(reply::json(body("Bearer", &token, &verified.claims_json)))
+}
+
+/// The request that was signed is the one that the application got; it says so in two headers.
+async fn validate_pop(sidecar: &Sidecar, headers: &HeaderMap, shr: &str) -> Result<Response, Failure> {
+    let validator = sidecar.entra.validator();
+    let (method, url) = (original(headers, "original-method")?, original(headers, "original-uri")?);
+    let verified = validator.validate_pop(shr, method, url).await.map_err(Failure::PopRejected)?;
+    if sidecar.config.mode == Compatibility::Strict {
+        validator.authorize_pop(&verified.token).map_err(Failure::Forbidden)?;
+    }
+    Ok(reply::json(body("PoP", verified.access_token.expose(), &verified.token.claims_json)))
+}
+
+/// A header that is there exactly once: of two, nobody could say which the signer meant.
+fn original<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        (Some(value), None) if !value.is_empty() => Ok(value),
+        _ => Err(Failure::PopRejected(PopRejection::Header(name))),
+    }
 }
 
 /// The original takes `AzureAd:Scopes` for one scope, whatever it holds, and lets no app's token pass.
@@ -39,18 +63,20 @@ fn authorize_as_upstream(config: &Config, token: &VerifiedToken) -> Result<(), F
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only its schema is used: the claims are JSON already and are not parsed again")]
 pub(crate) struct ValidateAuthorizationHeaderResult {
-    /// Always `Bearer`.
+    /// `Bearer`, or `PoP` for a signed HTTP request.
     protocol: String,
-    /// The token as received.
+    /// The access token as received; of a signed HTTP request, the one within.
     token: String,
     /// The token's payload.
     #[schema(value_type = Object)]
     claims: serde_json::Value,
 }
 
-fn body(token: &str, claims: &str) -> Vec<u8> {
+fn body(protocol: &str, token: &str, claims: &str) -> Vec<u8> {
     let mut json = Vec::with_capacity(token.len() + claims.len() + FRAME_BYTES);
-    json.extend_from_slice(br#"{"protocol":"Bearer","token":"#);
+    json.extend_from_slice(br#"{"protocol":""#);
+    json.extend_from_slice(protocol.as_bytes());
+    json.extend_from_slice(br#"","token":"#);
     reply::push_json_string(&mut json, token);
     json.extend_from_slice(br#","claims":"#);
     json.extend_from_slice(claims.as_bytes());

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{body::Body, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderValue, StatusCode, header};
-use sidekey_entra::{AcquireError, EntraRefusal, Rejection};
+use sidekey_entra::{AcquireError, EntraRefusal, PopRejection, Rejection};
 use uuid::Uuid;
 
 pub(crate) use problem::Problem;
@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     NoCredentials,
     /// The token is refused.
     Rejected(Rejection),
+    /// The signed HTTP request is refused.
+    PopRejected(PopRejection),
     /// The token is good, but has none of the scopes or roles that are asked for.
     Forbidden(String),
     /// The API's name is not configured.
@@ -67,6 +69,7 @@ impl Failure {
         let reference = Uuid::new_v4();
         match &self {
             Self::Rejected(why) => events::token_rejected(why),
+            Self::PopRejected(why) => events::pop_rejected(why),
             Self::Acquire(error) => events::request_failed(api, error, reference),
             Self::Downstream(_, fault) => events::request_failed(api, fault, reference),
             Self::Internal(cause) => events::request_failed(api, cause, reference),
@@ -82,7 +85,7 @@ impl Failure {
 struct Answer {
     status: StatusCode,
     body: AnswerBody,
-    challenge: Option<String>,
+    challenges: Vec<String>,
     retry_after: Option<Duration>,
 }
 
@@ -98,7 +101,11 @@ fn answer(failure: &Failure, mode: Compatibility, reference: Uuid) -> Answer {
     use Compatibility::{Strict, Upstream};
     match (failure, mode) {
         (Failure::NoCredentials, _) => Answer::challenge("Bearer".to_owned()),
-        (Failure::Rejected(why), _) => Answer::challenge(invalid_token(why)),
+        (Failure::Rejected(why), _) => Answer::challenge(invalid_token(why.description())),
+        (Failure::PopRejected(PopRejection::NoRoom), _) => {
+            Answer::problem(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM).retry(RETRY_AFTER)
+        }
+        (Failure::PopRejected(why), _) => pop_rejected(why),
         (Failure::Forbidden(text), Strict) => Answer::problem(StatusCode::FORBIDDEN, text),
         (Failure::Forbidden(text), Upstream) => Answer::text(StatusCode::FORBIDDEN, text),
         (Failure::UnknownApi(api), Strict) => Answer::problem(StatusCode::NOT_FOUND, unknown_api(api)),
@@ -147,7 +154,7 @@ fn refused(refusal: &EntraRefusal) -> Answer {
         refusal.reply.claims.as_ref().map(|claims| {
             format!(r#"Bearer error="insufficient_claims", claims="{}""#, BASE64_STANDARD.encode(claims))
         });
-    Answer { challenge, ..Answer::of(StatusCode::UNAUTHORIZED, problem) }
+    Answer { challenges: challenge.into_iter().collect(), ..Answer::of(StatusCode::UNAUTHORIZED, problem) }
 }
 
 /// Entra's description, as it came; its error, where it gave none.
@@ -198,9 +205,15 @@ fn unexpected_upstream() -> Answer {
     Answer::problem(StatusCode::INTERNAL_SERVER_ERROR, UNEXPECTED)
 }
 
-fn invalid_token(why: &Rejection) -> String {
-    let description = why.description().map(|text| format!(", error_description=\"{text}\""));
+fn invalid_token(description: Option<String>) -> String {
+    let description = description.map(|text| format!(", error_description=\"{text}\""));
     format!("Bearer error=\"invalid_token\"{}", description.unwrap_or_default())
+}
+
+/// The original's challenge, and behind it the one for plain tokens, which says why.
+fn pop_rejected(why: &PopRejection) -> Answer {
+    let challenges = vec![r#"PoP error="invalid_token""#.to_owned(), invalid_token(why.description())];
+    Answer { challenges, ..Answer::empty(StatusCode::UNAUTHORIZED) }
 }
 
 fn unknown_api(api: &str) -> String {
@@ -223,11 +236,11 @@ fn gated(key: &str) -> String {
 
 impl Answer {
     fn empty(status: StatusCode) -> Self {
-        Self { status, body: AnswerBody::Empty, challenge: None, retry_after: None }
+        Self { status, body: AnswerBody::Empty, challenges: Vec::new(), retry_after: None }
     }
 
     fn challenge(challenge: String) -> Self {
-        Self { challenge: Some(challenge), ..Self::empty(StatusCode::UNAUTHORIZED) }
+        Self { challenges: vec![challenge], ..Self::empty(StatusCode::UNAUTHORIZED) }
     }
 
     fn text(status: StatusCode, text: &str) -> Self {
@@ -260,9 +273,9 @@ impl Answer {
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        if let Some(challenge) = self.challenge {
+        for challenge in self.challenges {
             let challenge = HeaderValue::from_str(&challenge);
-            headers.insert(header::WWW_AUTHENTICATE, challenge.unwrap_or(HeaderValue::from_static("Bearer")));
+            headers.append(header::WWW_AUTHENTICATE, challenge.unwrap_or(HeaderValue::from_static("Bearer")));
         }
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -318,6 +331,7 @@ impl From<NoFlow> for Failure {
 }
 
 const UNEXPECTED: &str = "An unexpected error occurred.";
+const NO_ROOM: &str = "Too many signed requests are remembered to tell whether this one came before; try again later.";
 const OVERLOADED: &str = "Too many bytes are buffered for calls in flight; try again in a moment.";
 
 /// Where Entra gives no time to come again.

@@ -52,6 +52,13 @@ fn rows() -> Vec<(&'static str, Failure)> {
             "foreign audience",
             Failure::Rejected(Rejection::Audience { audience: Some("a\"\r\nb".into()), expected: "c".into() }),
         ),
+        ("replayed request", Failure::PopRejected(PopRejection::Replayed)),
+        ("signed request without its url", Failure::PopRejected(PopRejection::Header("original-uri"))),
+        (
+            "expired token in a signed request",
+            Failure::PopRejected(PopRejection::Token(Rejection::Expired(UnixTime(1_700_000_000)))),
+        ),
+        ("no room for signed requests", Failure::PopRejected(PopRejection::NoRoom)),
         ("missing scope", Failure::Forbidden("IDW10203: The 'scope' or 'scp' claim …".into())),
         ("unknown api", Failure::UnknownApi("Ord\"ers".into())),
         ("no scopes", Failure::NoScopes(api())),

@@ -11,5 +11,6 @@ mod encrypted;
 mod failures;
 mod header;
 mod logs;
+mod pop;
 mod setup;
 mod validate;

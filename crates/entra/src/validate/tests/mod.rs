@@ -4,6 +4,7 @@ mod access;
 mod encrypted;
 mod log;
 mod memory;
+mod pop;
 
 use std::{sync::Arc, time::Duration};
 
