@@ -19,7 +19,7 @@ use sidekey_host::Clock;
 
 use crate::{
     directory::Directory,
-    http::{Faults, RequestLog, Site},
+    http::{Faults, Hosts, RequestLog, Site},
     keys::{CertificateAuthority, Store, TokenKeys},
     sts::{ExternalIssuers, Sessions, UsedAssertions},
     time::Jitter,
@@ -36,6 +36,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// What relative paths in the directory start from; the working folder if absent.
     pub directory_folder: Option<PathBuf>,
+    /// Where Azure Arc's key files are written; `/var/opt/azcmagent/tokens` if absent, the only folder that clients take them from.
+    pub arc_key_folder: Option<PathBuf>,
     /// Asks other issuers for their keys (federated credentials). It must not follow redirects. Without one the emulator makes its own.
     pub client: Option<reqwest::Client>,
 }
@@ -53,6 +55,7 @@ pub struct Emulator {
     used_assertions: UsedAssertions,
     faults: Faults,
     requests: RequestLog,
+    hosts: Hosts,
 }
 
 /// Why an emulator cannot start: names the file, the line and what to write instead.
@@ -68,6 +71,7 @@ impl Emulator {
     pub fn new(directory: &str, options: Options, clock: Arc<dyn Clock>) -> Result<Arc<Self>, EmulatorError> {
         let folder = options.directory_folder.as_deref().unwrap_or(Path::new("."));
         let directory = directory::read(directory, folder)?;
+        let hosts = Hosts::new(options.arc_key_folder, options.state_folder.clone());
         let store = options.state_folder.as_deref().map(Store::open).transpose()?;
         let seed = options.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
         Ok(Arc::new(Self {
@@ -80,6 +84,7 @@ impl Emulator {
             used_assertions: UsedAssertions::default(),
             faults: Faults::new(directory.faults.clone()),
             requests: RequestLog::default(),
+            hosts,
             directory,
         }))
     }

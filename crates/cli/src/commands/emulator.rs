@@ -32,6 +32,9 @@ pub(crate) struct EmulatorCommand {
     /// Keep keys and CA in this folder between runs
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
+    /// Write Azure Arc's key files here; clients on Linux take them from /var/opt/azcmagent/tokens alone, the default
+    #[arg(long, value_name = "FOLDER")]
+    arc_keys: Option<PathBuf>,
     /// Print one JSON document when ready, nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -49,7 +52,8 @@ impl EmulatorCommand {
         telemetry::install(telemetry::Config::for_people());
         let directory = self.directory()?;
         let directory_folder = self.directory.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-        let options = Options { state_folder: self.state.clone(), directory_folder, ..Options::default() };
+        let (state_folder, arc_key_folder) = (self.state.clone(), self.arc_keys.clone());
+        let options = Options { state_folder, directory_folder, arc_key_folder, ..Options::default() };
         let emulator = Emulator::new(&directory, options, Arc::new(SystemClock))?;
         let authority = Authority::bind(emulator, self.http, self.https).await?;
         if let Some(path) = &self.ca_file {

@@ -18,6 +18,12 @@ pub(super) struct DirectoryFile {
     /// Agent identities: they have no credentials, their blueprints vouch for them.
     #[serde(default)]
     pub(super) agents: Vec<AgentFile>,
+    /// Managed identities, and which hosts have them.
+    #[serde(default)]
+    pub(super) managed_identities: Vec<ManagedIdentityFile>,
+    /// The hosts that hand out managed identities' tokens.
+    #[serde(default)]
+    pub(super) hosts: HostsFile,
     #[serde(default)]
     pub(super) lifetimes: LifetimesFile,
     /// Whether a client assertion works once only. Off, because SDKs rightly send a projected token more than once.
@@ -135,6 +141,58 @@ pub(super) struct AgentFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ManagedIdentityFile {
+    pub(super) name: String,
+    pub(super) kind: ManagedIdentityKindFile,
+    pub(super) client_id: Uuid,
+    /// The service principal's object id.
+    pub(super) principal_id: Uuid,
+    /// The Azure Resource Manager id: of a user-assigned identity its own, of a system-assigned one its machine's.
+    pub(super) resource_id: String,
+    /// The first tenant if absent.
+    pub(super) tenant: Option<String>,
+    /// The hosts that have it; all if absent.
+    pub(super) hosts: Option<Vec<super::Host>>,
+    #[serde(default)]
+    pub(super) role_assignments: Vec<RoleAssignmentFile>,
+    /// For user-assigned identities only.
+    #[serde(default)]
+    pub(super) federated_credentials: Vec<FederatedCredentialFile>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum ManagedIdentityKindFile {
+    SystemAssigned,
+    UserAssigned,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct HostsFile {
+    /// The Azure region that the instance metadata names.
+    pub(super) region: String,
+    /// Whose session the cloud shell has; without it there is none.
+    pub(super) cloud_shell: Option<CloudShellFile>,
+}
+
+impl Default for HostsFile {
+    fn default() -> Self {
+        Self { region: "westeurope".to_owned(), cloud_shell: None }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CloudShellFile {
+    /// The application that asks for the user.
+    pub(super) client: String,
+    /// The user's name.
+    pub(super) user: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct SecretFile {
     pub(super) value: Secret,
     /// RFC 3339.
@@ -192,6 +250,7 @@ pub(super) struct RoleAssignmentFile {
 pub(super) struct LifetimesFile {
     pub(super) access_token_minutes: Range,
     pub(super) continuous_access_minutes: Range,
+    pub(super) managed_identity_minutes: Range,
     pub(super) id_token_minutes: u32,
     pub(super) refresh_token_days: u32,
     pub(super) authorization_code_minutes: u32,
@@ -209,6 +268,7 @@ impl Default for LifetimesFile {
         Self {
             access_token_minutes: Range { minimum: 60, maximum: 90 },
             continuous_access_minutes: Range { minimum: 20 * 60, maximum: 28 * 60 },
+            managed_identity_minutes: Range { minimum: 24 * 60, maximum: 24 * 60 },
             id_token_minutes: 60,
             refresh_token_days: 90,
             authorization_code_minutes: 10,

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     },
     /// An agent identity: a service principal without credentials.
     Agent(Agent),
+    /// A managed identity: a service principal whose tokens come from the host that it is on.
+    ManagedIdentity(ManagedIdentity),
 }
 
 /// What an agent identity is beyond an application.
@@ -24,6 +26,39 @@ pub(crate) enum Kind {
 pub(crate) struct Agent {
     /// Its only parent.
     pub(crate) blueprint: ClientId,
+}
+
+/// What a managed identity is beyond an application.
+#[derive(Debug)]
+pub(crate) struct ManagedIdentity {
+    pub(crate) principal_id: Uuid,
+    /// The Azure Resource Manager id.
+    pub(crate) resource_id: String,
+    /// Whether it belongs to one machine.
+    pub(crate) system_assigned: bool,
+    /// The hosts that have it.
+    pub(crate) hosts: Vec<Host>,
+}
+
+/// A place that hands out tokens of managed identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Host {
+    /// The instance metadata service of virtual machines.
+    Imds,
+    /// App Service, Functions, Container Apps.
+    AppService,
+    /// Azure Arc-enabled servers.
+    Arc,
+    /// Service Fabric.
+    ServiceFabric,
+    /// Azure Machine Learning.
+    AzureMl,
+}
+
+impl Host {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [Self::Imds, Self::AppService, Self::Arc, Self::ServiceFabric, Self::AzureMl];
 }
 
 impl Kind {
@@ -46,7 +81,15 @@ impl Kind {
     pub(crate) fn agent(&self) -> Option<&Agent> {
         match self {
             Self::Agent(agent) => Some(agent),
-            Self::Application | Self::Blueprint { .. } => None,
+            Self::Application | Self::Blueprint { .. } | Self::ManagedIdentity(_) => None,
+        }
+    }
+
+    /// The managed identity, where it is one.
+    pub(crate) fn managed_identity(&self) -> Option<&ManagedIdentity> {
+        match self {
+            Self::ManagedIdentity(identity) => Some(identity),
+            Self::Application | Self::Blueprint { .. } | Self::Agent(_) => None,
         }
     }
 
@@ -54,6 +97,7 @@ impl Kind {
     pub(super) fn object_id(&self, client_id: &ClientId) -> Option<Uuid> {
         match self {
             Self::Agent(_) => Uuid::try_parse(client_id.as_str()).ok(),
+            Self::ManagedIdentity(identity) => Some(identity.principal_id),
             Self::Application | Self::Blueprint { .. } => None,
         }
     }
@@ -65,6 +109,7 @@ impl Kind {
             Self::Application | Self::Blueprint { also_application: true } => name != grant::USER_FIC,
             Self::Blueprint { also_application: false } => without_people,
             Self::Agent(_) => without_people || name == grant::USER_FIC,
+            Self::ManagedIdentity(_) => name == grant::CLIENT_CREDENTIALS,
         }
     }
 }

@@ -11,7 +11,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use uuid::Uuid;
 
 pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
-pub(crate) use kind::{Agent, Kind};
+pub(crate) use kind::{Agent, Host, Kind, ManagedIdentity};
 pub(crate) use read::read;
 
 use crate::http::Fault;
@@ -21,6 +21,7 @@ use crate::http::Fault;
 pub(crate) struct Directory {
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<App>,
+    pub(crate) hosts: Hosts,
     pub(crate) lifetimes: Lifetimes,
     /// Whether a client assertion works once only.
     pub(crate) refuse_replayed_assertions: bool,
@@ -47,6 +48,20 @@ impl Directory {
         self.apps.iter().find(|app| app.client_id == *id)
     }
 
+    /// The managed identities that a host has.
+    pub(crate) fn managed_identities(&self, host: Host) -> impl Iterator<Item = (&App, &ManagedIdentity)> {
+        let identities = self.apps.iter().filter_map(|app| Some((app, app.kind.managed_identity()?)));
+        identities.filter(move |(_, identity)| identity.hosts.contains(&host))
+    }
+
+    /// The tenant where an application is at home.
+    pub(crate) fn home(&self, app: &App) -> Option<&Tenant> {
+        match &app.presence {
+            Presence::Everywhere => self.tenants.first(),
+            Presence::Listed(listed) => self.tenants.iter().find(|tenant| listed.first() == Some(&tenant.id)),
+        }
+    }
+
     /// The application that a resource identifier names: its client id or one of its App ID URIs. A trailing slash and case do not matter.
     pub(crate) fn resource(&self, identifier: &str) -> Option<&App> {
         let identifier = identifier.trim_end_matches('/');
@@ -55,6 +70,15 @@ impl Directory {
                 || app.identifier_uris.iter().any(|uri| uri.trim_end_matches('/').eq_ignore_ascii_case(identifier))
         })
     }
+}
+
+/// The hosts that hand out tokens of managed identities.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    /// The Azure region.
+    pub(crate) region: String,
+    /// The cloud shell's application, and the user of its session.
+    pub(crate) cloud_shell: Option<(ClientId, String)>,
 }
 
 /// A tenant and its users.
@@ -265,6 +289,7 @@ pub(crate) struct RoleAssignment {
 pub(crate) struct Lifetimes {
     pub(crate) access_token: (u64, u64),
     pub(crate) continuous_access: (u64, u64),
+    pub(crate) managed_identity: (u64, u64),
     pub(crate) id_token: u64,
     pub(crate) refresh_token: u64,
     pub(crate) authorization_code: u64,

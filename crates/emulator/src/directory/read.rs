@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn the_default_directory_is_without_fault() {
         let directory = read(crate::Emulator::DEFAULT_DIRECTORY, Path::new(".")).unwrap();
-        assert_eq!((directory.tenants.len(), directory.apps.len()), (2, 11));
+        assert_eq!((directory.tenants.len(), directory.apps.len()), (2, 16));
         let shell = directory.apps.iter().find(|app| app.name == "shell").unwrap();
         let web = directory.resource("API://00001111-aaaa-2222-bbbb-3333cccc4444/").unwrap();
         assert_eq!(shell.consented_scopes(&web.client_id, "alice@contoso.onmicrosoft.com"), ["access_as_user"]);

@@ -3,6 +3,7 @@
 mod admin;
 mod authorize;
 mod fault;
+mod hosts;
 mod instance;
 mod keys;
 mod logout;
@@ -29,9 +30,10 @@ use axum::{
 use tower::util::MapRequestLayer;
 
 pub(crate) use fault::{Fault, Faults};
+pub(crate) use hosts::Hosts;
 pub(crate) use request_log::RequestLog;
 pub use site::Scheme;
-pub(crate) use site::Site;
+pub(crate) use site::{Asked, Site};
 
 /// All routes. `{tenant}` is an id, a domain, `common`, `organizations` or `consumers`.
 pub(crate) fn router(site: &Site) -> Router {
@@ -49,6 +51,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/{tenant}/oauth2/v2.0/logout", get(logout::show).post(logout::show))
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/{tenant}/userrealm/{user}", get(userrealm::show))
+        .merge(hosts::router())
         .layer(middleware::from_fn_with_state(site.clone(), observe::observe));
     let own = Router::new()
         .route("/", get(start_page::show))
@@ -59,6 +62,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/sidekey/faults", get(admin::faults).post(admin::add_fault).delete(admin::clear_faults))
         .route("/sidekey/keys/rotate", axum::routing::post(admin::rotate))
         .route("/sidekey/revoke", axum::routing::post(admin::revoke))
+        .merge(hosts::env_router())
         .layer(middleware::from_fn(admin::same_site));
     let routes = authority.merge(own).fallback(page::not_found).with_state(site.clone());
     Router::new().fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
@@ -69,7 +73,8 @@ pub(crate) fn router(site: &Site) -> Router {
 fn normalize(mut request: Request) -> Request {
     let uri = request.uri();
     let mut segments = uri.path().split('/').filter(|segment| !segment.is_empty());
-    let first = segments.next().unwrap_or_default().to_owned();
+    let first = segments.next().unwrap_or_default();
+    let first = if first.eq_ignore_ascii_case("metadata") { "metadata" } else { first }.to_owned();
     let path = segments.fold(format!("/{first}"), |path, segment| format!("{path}/{}", segment.to_ascii_lowercase()));
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut parts = uri.clone().into_parts();
@@ -97,6 +102,7 @@ mod tests {
         let cases = [
             ("/Contoso.com/OAuth2/V2.0/Token/?A=b%2Dc", "/Contoso.com/oauth2/v2.0/token?A=b%2Dc"),
             ("//x//y", "/x/y"),
+            ("/Metadata/Identity/OAuth2/Token/?a=B", "/metadata/identity/oauth2/token?a=B"),
             ("/", "/"),
             ("http://h:1/a/B/", "http://h:1/a/b"),
         ];

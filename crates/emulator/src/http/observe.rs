@@ -20,7 +20,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{
-    Fault, Site,
+    Fault, Site, hosts,
     request_log::{Entry, show_parameters},
     token::is_form,
 };
@@ -120,6 +120,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// Writes refusals out, adds the ids, and spoils what a fault wants spoilt.
 async fn finish(response: Response, seen: &Seen, fault: Option<&Fault>, now: UnixTime) -> Response {
     let mut response = match response.extensions().get::<Refusal>() {
+        Some(refusal) if hosts::is_host_path(&seen.path) => hosts::faulted(refusal),
         Some(refusal) => refused(refusal, seen, now),
         None => response,
     };

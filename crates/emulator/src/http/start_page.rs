@@ -7,7 +7,7 @@ use super::{
     page::{self, escape},
     site::Asked,
 };
-use crate::directory::{App, Presence, Tenant};
+use crate::directory::{App, Directory, Tenant};
 
 /// The start page.
 pub(super) async fn show(State(site): State<Site>, asked: Asked) -> Response {
@@ -20,7 +20,7 @@ pub(super) async fn show(State(site): State<Site>, asked: Asked) -> Response {
          <h2>Applications</h2><table><tr><th>Name<th>Client id<th>App ID URI<th>Scopes<th>App roles</tr>{apps}</table>\
          <h2>Try it</h2>{}\
          <p>Trust <a href=\"/sidekey/ca.pem\">ca.pem</a> for the https listener. See <a href=\"/sidekey/requests\">recent requests</a>.</p>",
-        examples(&site, &asked.0)
+        examples(directory, &asked.0)
     );
     page::show("sidekey emulator", &body)
 }
@@ -50,8 +50,7 @@ fn app_row(app: &App) -> String {
 }
 
 /// A token for an application and one for a user, as far as the directory has such.
-fn examples(site: &Site, asked: &str) -> String {
-    let directory = &site.emulator.directory;
+fn examples(directory: &Directory, asked: &str) -> String {
     let with_secret = directory.apps.iter().find(|app| !app.secrets.is_empty() && !app.role_assignments.is_empty());
     let for_app = with_secret.and_then(|app| {
         let resource = directory.app(&app.role_assignments.first()?.resource)?;
@@ -61,11 +60,11 @@ fn examples(site: &Site, asked: &str) -> String {
             ("client_secret", "<the secret in the directory file>".to_owned()),
             ("scope", format!("{}/.default", identifier(resource))),
         ];
-        Some(curl(asked, &home(site, app)?.id.to_string(), &fields))
+        Some(curl(asked, &directory.home(app)?.id.to_string(), &fields))
     });
     let public = directory.apps.iter().find(|app| app.public_client && !app.consents.is_empty());
     let for_user = public.and_then(|app| {
-        let (consent, tenant) = (app.consents.first()?, home(site, app)?);
+        let (consent, tenant) = (app.consents.first()?, directory.home(app)?);
         let fields = [
             ("grant_type", "password".to_owned()),
             ("client_id", app.client_id.to_string()),
@@ -76,14 +75,6 @@ fn examples(site: &Site, asked: &str) -> String {
         Some(curl(asked, &tenant.id.to_string(), &fields))
     });
     [for_app, for_user].into_iter().flatten().collect()
-}
-
-fn home<'s>(site: &'s Site, app: &App) -> Option<&'s Tenant> {
-    let tenants = &site.emulator.directory.tenants;
-    match &app.presence {
-        Presence::Everywhere => tenants.first(),
-        Presence::Listed(listed) => tenants.iter().find(|tenant| listed.first() == Some(&tenant.id)),
-    }
 }
 
 fn identifier(resource: &App) -> &str {

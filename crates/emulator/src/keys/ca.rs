@@ -2,8 +2,13 @@
 //!
 //! Peers judge certificates by the machine's clock, so validity is counted from it and not from the emulator's clock.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use aws_lc_rs::digest;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, date_time_ymd,
@@ -20,6 +25,8 @@ use crate::EmulatorError;
 pub(crate) struct CertificateAuthority {
     pem: String,
     key: KeyPair,
+    /// The listener's certificate, the same for all of its listeners: some clients know it by its thumbprint.
+    leaf: OnceLock<(CertificateDer<'static>, KeyPair)>,
 }
 
 impl CertificateAuthority {
@@ -29,7 +36,7 @@ impl CertificateAuthority {
         if let (Some(pem), Some(key)) = (store.read(CERTIFICATE_FILE)?, store.read(KEY_FILE)?) {
             let key = KeyPair::from_pem(&key).map_err(|error| store.damaged(KEY_FILE, error))?;
             CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| store.damaged(CERTIFICATE_FILE, error))?;
-            return Ok(Self { pem: pem.to_string(), key });
+            return Ok(Self { pem: pem.to_string(), key, leaf: OnceLock::new() });
         }
         let made = Self::generate().map_err(|error| failed(&error))?;
         store.write(KEY_FILE, &made.key.serialize_pem())?;
@@ -42,7 +49,13 @@ impl CertificateAuthority {
         &self.pem
     }
 
-    /// TLS with a fresh certificate for every name that the emulator answers to.
+    /// The SHA-1 of the listener's certificate, in hex.
+    pub(crate) fn thumbprint(&self) -> Result<String, EmulatorError> {
+        let (leaf, _) = self.leaf().map_err(|error| failed(&error))?;
+        Ok(crate::text::hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, leaf).as_ref()).to_uppercase())
+    }
+
+    /// TLS with a certificate for every name that the emulator answers to.
     pub(crate) fn tls(&self) -> Result<Arc<rustls::ServerConfig>, EmulatorError> {
         let (leaf, key) = self.leaf().map_err(|error| failed(&error))?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -50,7 +63,7 @@ impl CertificateAuthority {
             .with_safe_default_protocol_versions()
             .and_then(|builder| {
                 let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-                builder.with_no_client_auth().with_single_cert(vec![leaf], key)
+                builder.with_no_client_auth().with_single_cert(vec![leaf.clone()], key)
             })
             .map_err(|error| EmulatorError(format!("cannot set up TLS: {error}")))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -60,10 +73,18 @@ impl CertificateAuthority {
     fn generate() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
         let pem = authority_params().self_signed(&key)?.pem();
-        Ok(Self { pem, key })
+        Ok(Self { pem, key, leaf: OnceLock::new() })
     }
 
-    fn leaf(&self) -> Result<(CertificateDer<'static>, KeyPair), rcgen::Error> {
+    fn leaf(&self) -> Result<&(CertificateDer<'static>, KeyPair), rcgen::Error> {
+        if let Some(made) = self.leaf.get() {
+            return Ok(made);
+        }
+        let made = self.make_leaf()?;
+        Ok(self.leaf.get_or_init(|| made))
+    }
+
+    fn make_leaf(&self) -> Result<(CertificateDer<'static>, KeyPair), rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         params.distinguished_name = name("sidekey emulator");

@@ -8,7 +8,7 @@ use sidekey_jose::{Algorithm, base64url, sign_compact};
 use sidekey_oauth::Secret;
 use uuid::Uuid;
 
-use super::{Proof, Refusal, RequestedClaims, TokenRequest, agent};
+use super::{Proof, Refusal, RequestedClaims, TokenRequest, agent, managed_identity};
 use crate::{
     directory::{App, OptionalClaim, Tenant, TokenVersion, User},
     keys::TokenKey,
@@ -43,7 +43,11 @@ pub(crate) struct AccessToken {
 pub(crate) fn access_token(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Result<AccessToken, Refusal> {
     let continuous = grant.resource.wants(OptionalClaim::XmsCc) && grant.claims.handles_challenges();
     let lifetimes = &request.emulator.directory.lifetimes;
-    let range = if continuous { lifetimes.continuous_access } else { lifetimes.access_token };
+    let range = match grant.client.kind.managed_identity() {
+        _ if continuous => lifetimes.continuous_access,
+        Some(_) => lifetimes.managed_identity,
+        None => lifetimes.access_token,
+    };
     let lifetime = request.emulator.jitter.between(range);
     let mut claims = standard_claims(request, lifetime)?;
     claims.extend(match grant.resource.token_version {
@@ -52,6 +56,7 @@ pub(crate) fn access_token(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Res
     });
     claims.extend(common_claims(grant));
     claims.extend(agent::claims(request, grant));
+    claims.extend(managed_identity::claims(grant));
     let token = sign(request, &claims, grant.resource.token_version)?;
     Ok(AccessToken { token, lifetime })
 }

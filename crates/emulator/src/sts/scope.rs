@@ -85,7 +85,7 @@ impl<'d> Requested<'d> {
     }
 
     /// All that is granted on a resource.
-    fn whole(directory: &'d Directory, tenant: &Tenant, identifier: &str) -> Result<Self, Refusal> {
+    pub(crate) fn whole(directory: &'d Directory, tenant: &Tenant, identifier: &str) -> Result<Self, Refusal> {
         let resource = find(directory, tenant, identifier)?;
         let (identifier, default) = (identifier.to_owned(), Some(".default".to_owned()));
         Ok(Self { resource, identifier, names: Vec::new(), default, bare: false, openid: Vec::new() })

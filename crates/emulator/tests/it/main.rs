@@ -8,6 +8,7 @@ mod certificates;
 mod discovery;
 mod federation;
 mod flows;
+mod hosts;
 mod keys;
 mod refusals;
 mod support;

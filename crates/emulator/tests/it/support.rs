@@ -39,7 +39,9 @@ impl Fixture {
         let http = client();
         let state = state_folder().await;
         let state_folder = Some(state.path().to_owned());
-        let options = Options { seed: Some(1), client: Some(http.clone()), state_folder, ..Options::default() };
+        let arc_key_folder = Some(state.path().join("arc"));
+        let client = Some(http.clone());
+        let options = Options { seed: Some(1), client, state_folder, arc_key_folder, ..Options::default() };
         let emulator = Emulator::new(directory, options, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let url = serve(emulator.router(ORIGIN)).await;
         Self { emulator, url, clock, http, _state: state }

@@ -18,7 +18,9 @@ impl Checker<'_> {
         Some(App {
             client_id: client_id?,
             presence,
-            token_version: token_version?,
+            // Entra makes tokens that are only there to be exchanged in the new form alone.
+            token_version: token_version
+                .map(|own| if is_exchange(&file.client_id) { TokenVersion::V2 } else { own })?,
             secrets: each(file.secrets, &format!("{path}.secrets"), |secret, path| Some(self.secret(secret, path))),
             certificates: each(file.certificates, &format!("{path}.certificates"), |certificate, path| {
                 let read = certificate::read(&certificate, self.folder);
@@ -99,6 +101,10 @@ fn kind(file: KindFile) -> Kind {
     }
 }
 
+fn is_exchange(client_id: &str) -> bool {
+    EXCHANGES.iter().any(|id| id.eq_ignore_ascii_case(client_id.trim()))
+}
+
 /// Version 1 is Entra's default.
 fn token_version(number: Option<u8>) -> Result<TokenVersion, String> {
     match number {
@@ -110,3 +116,5 @@ fn token_version(number: Option<u8>) -> Result<TokenVersion, String> {
 
 /// Microsoft Graph, whose tokens say by whom they were got.
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";
+/// `api://AzureADTokenExchange` and `api://AzureFMITokenExchange`.
+const EXCHANGES: [&str; 2] = ["fb60f99c-7a34-4190-8149-302f77469936", "a9dd8a2a-df54-4ae0-84f9-38c8d57e5265"];

@@ -3,6 +3,7 @@
 mod agent;
 mod app;
 mod credentials;
+mod managed_identity;
 mod names;
 
 use std::path::Path;
@@ -25,9 +26,12 @@ pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec
     let mut apps = each(file.apps, "apps", |app, path| checker.app(app, path));
     let agents = each(file.agents, "agents", |agent, path| checker.agent(agent, path, &apps));
     apps.extend(agents);
+    apps.extend(each(file.managed_identities, "managedIdentities", |identity, path| checker.identity(identity, path)));
+    checker.one_system_assigned(&apps);
     let directory = Directory {
         apps,
         tenants: each(file.tenants, "tenants", |tenant, path| Some(checker.tenant(tenant, path))),
+        hosts: checker.hosts(file.hosts),
         lifetimes: checker.lifetimes(&file.lifetimes),
         refuse_replayed_assertions: file.refuse_replayed_assertions,
         faults: each(file.faults, "faults", |fault, path| checker.ok(path, fault.check().map(|()| fault.clone()))),
@@ -94,6 +98,7 @@ impl Checker<'_> {
         let ranges = [
             ("accessTokenMinutes", file.access_token_minutes),
             ("continuousAccessMinutes", file.continuous_access_minutes),
+            ("managedIdentityMinutes", file.managed_identity_minutes),
         ];
         for (key, range) in ranges {
             if range.minimum == 0 || range.minimum > range.maximum {
@@ -104,6 +109,7 @@ impl Checker<'_> {
         Lifetimes {
             access_token: seconds(file.access_token_minutes),
             continuous_access: seconds(file.continuous_access_minutes),
+            managed_identity: seconds(file.managed_identity_minutes),
             id_token: u64::from(file.id_token_minutes) * 60,
             refresh_token: u64::from(file.refresh_token_days) * 24 * 3600,
             authorization_code: u64::from(file.authorization_code_minutes) * 60,

@@ -54,6 +54,11 @@ impl Names {
         found.map(|(id, _)| *id).ok_or_else(|| format!("no tenant has the id or domain `{name}`"))
     }
 
+    /// The tenant that is used where none is named.
+    pub(super) fn first_tenant(&self) -> Result<Uuid, String> {
+        self.tenants.first().map(|(id, _)| *id).ok_or_else(|| "is missing, and there is no tenant".to_owned())
+    }
+
     /// A resource by its name, client id or App ID URI.
     pub(super) fn resource(&self, name: &str) -> Result<Resource, String> {
         let is_meant = |app: &&Resource| {
@@ -128,6 +133,10 @@ pub(super) fn repeated(file: &DirectoryFile) -> Vec<String> {
     }
     for (i, agent) in file.agents.iter().enumerate() {
         seen.add(&format!("agents[{i}]"), "application", [agent.client_id.to_string(), agent.name.clone()]);
+    }
+    for (i, identity) in file.managed_identities.iter().enumerate() {
+        let names = [identity.client_id.to_string(), identity.principal_id.to_string(), identity.name.clone()];
+        seen.add(&format!("managedIdentities[{i}]"), "application", names);
     }
     seen.faults
 }
