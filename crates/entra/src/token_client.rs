@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     AcquireError, AgentUser, Config, Flow, TokenRequest, TokenScheme,
-    authority::Endpoints,
+    authority::{Endpoints, Regions},
     credential::{Chosen, Credentials, Proof, Purpose, Surroundings},
     flow::Form,
     http::{
@@ -28,6 +28,7 @@ pub(crate) struct TokenClient {
     client: Client,
     clock: Arc<dyn Clock>,
     endpoints: Endpoints,
+    regions: Regions,
     credentials: Credentials,
     /// The machine's identities, which are asked beside Entra.
     pub(crate) managed_identities: Arc<ManagedIdentities>,
@@ -74,6 +75,7 @@ impl TokenClient {
         let metadata_address = config.validation.metadata_address.as_ref();
         Self {
             endpoints: Endpoints::new(config.authority.clone(), metadata_address, client.clone()),
+            regions: Regions::new(config.region.clone(), config.environment.clone()),
             credentials: Credentials::new(&config.credentials, &surroundings),
             managed_identities: surroundings.managed_identities,
             config,
@@ -117,7 +119,10 @@ impl TokenClient {
         let request = ask.request;
         let claims = merge_claims(&self.config.client_capabilities, request.claims.as_deref());
         let claims = claims.map_err(|error| AcquireError::Configuration(error.to_string()))?;
-        let endpoint = self.endpoints.token_endpoint(ask.tenant, self.clock.now()).await?;
+        let mut endpoint = self.endpoints.token_endpoint(ask.tenant, self.clock.now()).await?;
+        if ask.form.is_client_credentials() {
+            endpoint = self.regions.endpoint(endpoint, &self.client, &*self.clock).await;
+        }
         let url = self.with_parameters(&endpoint, request)?;
         let correlation_id = request.correlation_id.unwrap_or_else(Uuid::new_v4);
         Ok(Prepared { ask, endpoint, url, claims, correlation_id, deadline })

@@ -6,6 +6,7 @@
 mod endpoints;
 mod health;
 mod parse;
+mod region;
 
 use std::fmt;
 
@@ -15,6 +16,8 @@ use url::Url;
 pub(crate) use endpoints::Endpoints;
 pub(crate) use health::Health;
 pub use parse::{AuthorityError, is_permitted};
+pub(crate) use region::Regions;
+pub use region::{NoRegion, Region};
 
 /// One authority: an origin, a kind, and what the kind needs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

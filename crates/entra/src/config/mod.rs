@@ -20,7 +20,10 @@ use url::Url;
 use uuid::Uuid;
 
 pub use crate::credential::FederatedSource;
-use crate::{Environment, ManagedIdentityId, authority::Authority};
+use crate::{
+    Environment, ManagedIdentityId,
+    authority::{Authority, Region},
+};
 
 /// What the engine needs to know. Read once with all faults collected; replaced whole on a reload.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct Config {
     pub validation: ValidationConfig,
     /// Bounds of the token cache.
     pub cache: CacheConfig,
+    /// Whose endpoint gives the application's own tokens; `None` is the global one.
+    pub region: Option<Region>,
     /// The variables that credential sources and managed identities go by.
     pub environment: Environment,
 }
@@ -200,6 +205,7 @@ impl Config {
         let (authority, mut extra_query_parameters) = authority::read(root, &azure_ad);
         merge_parameters(&mut extra_query_parameters, azure_ad.map("ExtraQueryParameters"));
         let sidecar = root.section("Sidecar");
+        let environment = Environment::read(root);
         Self {
             authority,
             client_id: client_id(root, &azure_ad),
@@ -211,9 +217,20 @@ impl Config {
             acquire_timeout: sidecar.duration("AcquireTimeout", ACQUIRE_TIMEOUT, ACQUIRE_TIMEOUT_BOUNDS),
             validation: validation::read(&azure_ad, &sidecar),
             cache: cache(&root.section("TokenCache")),
-            environment: Environment::read(root),
+            region: region(&azure_ad, &environment),
+            environment,
         }
     }
+}
+
+fn region(azure_ad: &Section<'_>, environment: &Environment) -> Option<Region> {
+    Region::of(azure_ad.text("AzureRegion"), environment).unwrap_or_else(|problem| {
+        azure_ad.warn(
+            "AzureRegion",
+            format!("{problem}, the global endpoint is used; write one such as `westeurope`, or `TryAutoDetect`"),
+        );
+        None
+    })
 }
 
 fn client_id(root: &Section<'_>, azure_ad: &Section<'_>) -> ClientId {

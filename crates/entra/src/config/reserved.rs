@@ -5,9 +5,6 @@ use sidekey_config::Section;
 
 pub(super) fn azure_ad(section: &Section<'_>) {
     section.reserve(NO_EFFECT);
-    if section.text("AzureRegion").is_some() {
-        section.warn("AzureRegion", "regional endpoints are not available in this version; the global one is used");
-    }
 }
 
 pub(super) fn token_cache(section: &Section<'_>) {

@@ -399,6 +399,15 @@ fn the_legacy_secret_counts_only_where_there_is_no_list() {
 }
 
 #[test]
+fn a_region_that_is_none_means_the_global_endpoint() {
+    let (config, warnings) = read(&with_base(&[("AzureAd:AzureRegion", "WestEurope")])).unwrap();
+    assert_eq!((config.region, warnings.len()), (Some(Region::Named("westeurope".into())), 0));
+    let (config, warnings) = read(&with_base(&[("AzureAd:AzureRegion", "west europe")])).unwrap();
+    assert_eq!(config.region, None);
+    assert_eq!(warnings.first().map(|warning| warning.key.as_str()), Some("AzureAd:AzureRegion"));
+}
+
+#[test]
 fn checks_cannot_be_switched_off_and_misspelt_keys_are_pointed_out() {
     let (_, warnings) = read(&with_base(&[
         ("AzureAd:TokenValidationParameters:ValidateLifetime", "false"),

@@ -248,10 +248,7 @@ impl Credentials {
                     tracing::warn!(credential = %credential.key, %error, "a client credential cannot be used");
                     problems.push(format!("`{}`: {error}", credential.key));
                     passing |= error.passing;
-                    if began.elapsed() >= SLOW {
-                        // The next acquisition shall not wait as long for nothing.
-                        credential.step_back(purpose.now);
-                    }
+                    credential.failed_after(began.elapsed(), purpose.now);
                 }
             }
             left -= 1;
@@ -267,6 +264,13 @@ impl Credentials {
 }
 
 impl Credential {
+    /// One that takes long to fail steps back, so that the next acquisition does not wait as long for nothing.
+    fn failed_after(&self, time: Duration, now: UnixTime) {
+        if time >= SLOW {
+            self.step_back(now);
+        }
+    }
+
     fn step_back(&self, now: UnixTime) {
         self.steps_back_until.store(now.0.saturating_add(STEP_BACK_SECONDS), Ordering::Relaxed);
     }

@@ -215,6 +215,15 @@ async fn with_nothing_usable_every_reason_is_given() {
     );
 }
 
+#[tokio::test]
+async fn a_credential_that_is_slow_to_fail_steps_back_and_a_quick_one_does_not() {
+    let credentials = credentials(&[secret("one"), secret("two")]);
+    for (milliseconds, expected) in [(999, 0), (1000, 1)] {
+        credentials.list[0].failed_after(Duration::from_millis(milliseconds), NOW);
+        assert_eq!(credentials.choose(&purpose()).await.unwrap().index, expected, "{milliseconds} ms");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_time_that_is_left_is_shared_by_the_sources_and_the_request_after_them() {
     let deadline = |sources| (purpose().sharing_with(sources).deadline - Instant::now()).as_secs();

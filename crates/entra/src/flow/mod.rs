@@ -13,7 +13,7 @@ pub(crate) use agent::exchange_scope;
 
 use std::sync::Arc;
 
-use sidekey_oauth::{Secret, TenantId, TokenReply};
+use sidekey_oauth::{Secret, TenantId, TokenReply, grant};
 
 use self::session::Session;
 use crate::{
@@ -47,6 +47,11 @@ impl Form {
         if !value.is_empty() {
             self.0.push((name, value));
         }
+    }
+
+    /// Whether the application asks for itself: such tokens come from its region.
+    pub(crate) fn is_client_credentials(&self) -> bool {
+        self.fields().any(|field| field == ("grant_type", grant::CLIENT_CREDENTIALS))
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -82,6 +82,16 @@ fn scopes_follow_the_flow() {
 }
 
 #[test]
+fn only_the_application_s_own_requests_go_to_its_region() {
+    let (app, user) = (request(Flow::App, "r/.default"), request(of_user(None), "s"));
+    let config = config(&[]);
+    let own = client_credentials::form(&app, &plan(&app, None, &config).unwrap());
+    let Flow::OnBehalfOf(assertion) = &user.flow else { panic!() };
+    let users = on_behalf_of::form(assertion, &plan(&user, None, &config).unwrap());
+    assert!(own.is_client_credentials() && !users.is_client_credentials());
+}
+
+#[test]
 fn what_is_not_there_yet_says_so() {
     let bound = TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") };
     let error = plan(&bound, None, &config(&[])).unwrap_err();

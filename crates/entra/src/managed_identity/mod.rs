@@ -13,6 +13,7 @@ mod error;
 mod host;
 mod identity;
 mod imds;
+pub(crate) mod region;
 mod reply;
 mod retry;
 mod service_fabric;

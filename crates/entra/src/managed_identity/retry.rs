@@ -20,17 +20,36 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Retries {
     statuses: &'static [RangeInclusive<u16>],
+    /// Whether silence is, too.
+    silence: bool,
     pauses: &'static [u32],
+    /// The same for 410.
+    updating: &'static [u32],
 }
 
 /// The service is being updated for some time (410), or not quite there.
-pub(super) const IMDS: Retries =
-    Retries { statuses: &[404..=404, 408..=408, 410..=410, 429..=429, 500..=599], pauses: &[1, 2, 4] };
-pub(super) const OTHERS: Retries =
-    Retries { statuses: &[404..=404, 408..=408, 429..=429, 500..=500, 503..=504], pauses: &[1, 1, 1] };
+pub(super) const IMDS: Retries = Retries {
+    statuses: &[404..=404, 408..=408, 410..=410, 429..=429, 500..=599],
+    silence: true,
+    pauses: &[1, 2, 4],
+    updating: UPDATING_PAUSES,
+};
+pub(super) const OTHERS: Retries = Retries {
+    statuses: &[404..=404, 408..=408, 429..=429, 500..=500, 503..=504],
+    silence: true,
+    pauses: &[1, 1, 1],
+    updating: &[],
+};
 /// 404 means that the identity is not there, and stays so.
-pub(super) const SERVICE_FABRIC: Retries =
-    Retries { statuses: &[408..=408, 429..=429, 500..=500, 503..=504], pauses: &[1, 1, 1] };
+pub(super) const SERVICE_FABRIC: Retries = Retries {
+    statuses: &[408..=408, 429..=429, 500..=500, 503..=504],
+    silence: true,
+    pauses: &[1, 1, 1],
+    updating: &[],
+};
+/// The metadata service's other half. On most machines without it there is only silence.
+pub(super) const COMPUTE: Retries =
+    Retries { statuses: &[410..=410, 429..=429, 500..=599], silence: false, pauses: &[1, 2, 4], updating: &[1, 2, 4] };
 
 /// While the metadata service is updated, which takes up to 70 s.
 pub(super) const UPDATING: u16 = 410;
@@ -65,10 +84,10 @@ impl Retries {
             Outcome::Answered(answer) => (Some(answer.status), answer.retry_after),
         };
         let listed = |status: u16| self.statuses.iter().any(|range| range.contains(&status));
-        if !status.is_none_or(listed) {
+        if !status.map_or(self.silence, listed) {
             return None;
         }
-        let pauses = if status == Some(UPDATING) { UPDATING_PAUSES } else { self.pauses };
+        let pauses = if status == Some(UPDATING) { self.updating } else { self.pauses };
         let own = *pauses.get(made)?;
         let asked_for = asked_for.map_or(0, |wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX));
         Some(own.max(asked_for))
@@ -125,6 +144,10 @@ mod tests {
             (&OTHERS, &[410], (1, 0)),
             (&OTHERS, &[501], (1, 0)),
             (&OTHERS, &[502], (1, 0)),
+            (&COMPUTE, &[0], (1, 0)),
+            (&COMPUTE, &[404], (1, 0)),
+            (&COMPUTE, &[410; 9], (4, 7)),
+            (&COMPUTE, &[500; 9], (4, 7)),
             (&SERVICE_FABRIC, &[404], (1, 0)),
             (&SERVICE_FABRIC, &[500; 9], (4, 3)),
         ] {

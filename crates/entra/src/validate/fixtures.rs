@@ -98,6 +98,7 @@ pub(crate) fn config(origin: &str, tenant: &str) -> Config {
             verified_token_cache: Some(100),
         },
         cache: CacheConfig::default(),
+        region: None,
         environment: crate::Environment::default(),
     }
 }

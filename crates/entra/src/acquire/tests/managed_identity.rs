@@ -114,6 +114,24 @@ async fn the_next_credential_is_used_where_there_is_no_identity() {
     assert_eq!(bench.server.tokens_asked()[1].field("client_secret"), Some("other"));
 }
 
+#[tokio::test]
+async fn a_metadata_service_that_hangs_leaves_time_for_the_next_credential() {
+    let server = Server::start().await;
+    // Connections are made, and nobody reads.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let imds = format!("http://{}", silent.local_addr().unwrap());
+    let list = ASSERTION.into_iter().chain([
+        ("AzureAd:ClientCredentials:1:SourceType", "ClientSecret"),
+        ("AzureAd:ClientCredentials:1:ClientSecret", "other"),
+        ("Sidecar:AcquireTimeout", "00:00:01"),
+        ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &imds),
+    ]);
+    let (engine, clock) = engine(&server.url, &list.collect::<Vec<_>>());
+    let bench = Bench { server, engine, clock };
+    assert_eq!(bench.acquire(&app()).await.unwrap().0, "Bearer token-1");
+    assert_eq!(bench.server.tokens_asked()[0].field("client_secret"), Some("other"));
+}
+
 const ASSERTION: [(&str, &str); 2] = [
     ("AzureAd:ClientCredentials:0:SourceType", "SignedAssertionFromManagedIdentity"),
     ("AzureAd:ClientCredentials:0:ManagedIdentityClientId", "m"),
