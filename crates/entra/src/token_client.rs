@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     AcquireError, AgentUser, Config, Flow, TokenRequest, TokenScheme,
     authority::{Endpoints, Regions},
-    credential::{Chosen, Credentials, Proof, Purpose, Surroundings},
+    credential::{Chosen, Credentials, Proof, Purpose, Surroundings, Via},
     flow::Form,
     http::{
         self,
@@ -91,7 +91,7 @@ impl TokenClient {
         let mut proof = self.prove(&prepared).await?;
         let (mut tried_again, mut switched) = (false, false);
         loop {
-            let failure = match self.send(&prepared, proof.proof()).await {
+            let failure = match self.send(&prepared, &proof).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -169,11 +169,13 @@ impl TokenClient {
         }
     }
 
-    async fn send(&self, prepared: &Prepared<'_>, proof: &Proof) -> Result<TokenReply, Failure> {
-        let form = self.form(prepared, proof);
-        let mut request = self
-            .client
-            .post(prepared.url.clone())
+    async fn send(&self, prepared: &Prepared<'_>, proof: &Proven) -> Result<TokenReply, Failure> {
+        let form = self.form(prepared, proof.proof());
+        let post = match proof.via() {
+            None => self.client.post(prepared.url.clone()),
+            Some(via) => via.post(&prepared.url),
+        };
+        let mut request = post
             // Half of the time is left for the second try.
             .timeout(self.config.acquire_timeout / 2)
             .header("client-request-id", prepared.correlation_id.to_string())
@@ -186,7 +188,8 @@ impl TokenClient {
         }
         request = request.headers(prepared.ask.request.extra_headers.iter().cloned().collect());
         let answer = http::post_form(request, form.fields(), self.clock.now()).await;
-        reply::judge(answer, &prepared.endpoint, TokenScheme::Bearer, prepared.correlation_id)
+        let asked = proof.via().map_or(prepared.endpoint.as_str(), Via::place);
+        reply::judge(answer, asked, TokenScheme::Bearer, prepared.correlation_id)
     }
 
     fn form(&self, prepared: &Prepared<'_>, proof: &Proof) -> Form {
@@ -238,6 +241,10 @@ impl Proven {
             Self::Chosen(chosen) => &chosen.proof,
             Self::Given(proof) => proof,
         }
+    }
+
+    fn via(&self) -> Option<&Via> {
+        if let Self::Chosen(chosen) = self { chosen.via.as_ref() } else { None }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP client: our own roots, no redirects, no cookies, proxies by the usual variables but never for loopback.
 
+mod named;
 mod pinned;
 mod policy;
 mod proxy;
@@ -9,7 +10,11 @@ pub use policy::{identity_http_allowed, plain_http_allowed};
 
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use rustls::{ClientConfig, client::danger::ServerCertVerifier, crypto::CryptoProvider};
+use rustls::{
+    ClientConfig,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::CryptoProvider,
+};
 
 use crate::tls;
 
@@ -56,6 +61,35 @@ pub fn build_pinned(options: &ClientOptions, sha1: [u8; 20]) -> Result<reqwest::
     let verifier = Arc::new(pinned::PinnedVerifier::new(Arc::clone(&provider), sha1));
     let client = builder(options, tls_config_with(provider, verifier)?).build();
     client.map_err(|error| ClientError::Build(error.to_string()))
+}
+
+/// Builds a client that connects to `host` whatever the name in a URL, while that name is the one in the handshake (SNI) and in the
+/// server's certificate. With `ca_pem` those certificates are trusted and no others. HTTP/1.1 alone, so that a request can
+/// have a `Host` of its own; never uses a proxy.
+pub fn build_to_host(
+    options: &ClientOptions,
+    host: &str,
+    ca_pem: Option<&[u8]>,
+) -> Result<reqwest::Client, ClientError> {
+    let mut tls = match ca_pem {
+        None => tls_config(options)?,
+        Some(pem) => tls_config_of_ca(pem)?,
+    };
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A literal IPv6 address stands in brackets in URLs alone.
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let client = builder(options, tls).http1_only().dns_resolver(Arc::new(named::OneHost(host))).build();
+    client.map_err(|error| ClientError::Build(error.to_string()))
+}
+
+fn tls_config_of_ca(pem: &[u8]) -> Result<ClientConfig, ClientError> {
+    let mut roots = rustls::RootCertStore::empty();
+    if roots.add_parsable_certificates(tls::certificates(pem)).0 == 0 {
+        return Err(ClientError::Build("the CA holds no PEM certificate".to_owned()));
+    }
+    let provider = tls::provider();
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+    tls_config_with(provider, verifier.map_err(|error| ClientError::Build(error.to_string()))?)
 }
 
 fn builder(options: &ClientOptions, tls: ClientConfig) -> reqwest::ClientBuilder {

@@ -7,8 +7,8 @@ use sidekey_oauth::Secret;
 
 use super::{CertificateLocation, CredentialConfig, CredentialSource, FederatedSource, SecretText, entra_app};
 use crate::{
-    ManagedIdentityId,
-    credential::{self, CredentialError},
+    Environment, ManagedIdentityId,
+    credential::{self, CredentialError, TokenProxySettings},
 };
 
 pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -> Vec<CredentialConfig> {
@@ -44,6 +44,9 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -
     }
     if let Some(secret) = legacy_secret {
         return checked([(azure_ad.clone(), config(azure_ad.key(), CredentialSource::Secret(secret)))]);
+    }
+    if token_file.is_some() {
+        check_token_proxy(root);
     }
     checked(token_file.map(|path| (root.clone(), config(TOKEN_FILE, CredentialSource::AssertionFile(path.into())))))
 }
@@ -136,7 +139,11 @@ pub(super) fn certificate_text(section: &Section<'_>) -> Option<CredentialSource
 /// `SignedAssertionFilePath` is how a sample of Microsoft's misspells the field.
 fn assertion_path(root: &Section<'_>, section: &Section<'_>) -> Option<PathBuf> {
     let own = section.text("SignedAssertionFileDiskPath").or_else(|| section.text("SignedAssertionFilePath"));
-    let path = own.or_else(|| root.text(TOKEN_FILE));
+    let projected = root.text(TOKEN_FILE);
+    let path = own.or(projected);
+    if path.is_some() && path == projected {
+        check_token_proxy(root);
+    }
     if path.is_none() {
         let hint = format!("write the path of the projected token here or in {TOKEN_FILE}");
         section.fault("SignedAssertionFileDiskPath", "is not set", hint);
@@ -168,6 +175,13 @@ fn managed_identity(section: &Section<'_>) -> Option<CredentialSource> {
 fn legacy_managed_identity(section: &Section<'_>) -> Option<CredentialSource> {
     let identity = ManagedIdentityId::of_client_id(section.text("ManagedIdentityClientId"));
     section.bool("IsEnabled", false).then_some(CredentialSource::ManagedIdentity { identity, audience: None })
+}
+
+/// The variables of an identity binding, where the projected token is used.
+fn check_token_proxy(root: &Section<'_>) {
+    if let Err((variable, problem, hint)) = TokenProxySettings::read(&Environment::read(root)) {
+        root.fault(variable, problem, hint);
+    }
 }
 
 /// A secret that has to be there, itself or as a file.

@@ -15,6 +15,7 @@ mod file;
 mod kept;
 mod managed_identity;
 mod secret;
+mod token_proxy;
 
 use std::{
     sync::{
@@ -32,9 +33,10 @@ use uuid::Uuid;
 pub(crate) use self::decryption::DecryptionKeys;
 pub use self::federated::FederatedSource;
 pub(crate) use self::managed_identity::token_exchange_audience;
+pub(crate) use self::token_proxy::{TokenProxySettings, Via};
 use self::{
     assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion, federated::Federated,
-    managed_identity::ManagedIdentityAssertion, secret::ClientSecret,
+    managed_identity::ManagedIdentityAssertion, secret::ClientSecret, token_proxy::TokenProxy,
 };
 use crate::{
     AcquireError, Environment,
@@ -62,7 +64,7 @@ struct Credential {
 enum Source {
     Secret(Arc<ClientSecret>),
     Certificate(Arc<Certificate>),
-    AssertionFile(Arc<AssertionFile>),
+    AssertionFile(Arc<AssertionFile>, Option<Arc<TokenProxy>>),
     ManagedIdentity(ManagedIdentityAssertion),
     EntraApp(Box<EntraAppAssertion>),
     Federated(Federated),
@@ -133,6 +135,8 @@ pub(crate) struct Chosen {
     pub(crate) proof: Proof,
     /// An assertion that was used before: worth one more try with a new one.
     pub(crate) reused: bool,
+    /// Who passes the token request on, where it does not go to the authority itself.
+    pub(crate) via: Option<Via>,
 }
 
 /// Why a credential cannot be used. Holds names and paths, never contents.
@@ -240,9 +244,9 @@ impl Credentials {
             let Some(credential) = self.list.get(index) else { continue };
             let began = Instant::now();
             match credential.source.proof_in_time(&purpose.sharing_with(left)).await {
-                Ok(Made { proof, reused }) => {
+                Ok((Made { proof, reused }, via)) => {
                     self.log_choice(index, &credential.key);
-                    return Ok(Chosen { index, proof, reused });
+                    return Ok(Chosen { index, proof, reused, via });
                 }
                 Err(error) => {
                     tracing::warn!(credential = %credential.key, %error, "a client credential cannot be used");
@@ -298,7 +302,10 @@ impl Source {
                 let certificate = Certificate::new(location.clone(), key_path.clone(), password.clone());
                 Self::Certificate(Arc::new(certificate))
             }
-            CredentialSource::AssertionFile(path) => Self::AssertionFile(Arc::new(AssertionFile::new(path.clone()))),
+            CredentialSource::AssertionFile(path) => {
+                let proxy = TokenProxy::of(path, &surroundings.environment).map(Arc::new);
+                Self::AssertionFile(Arc::new(AssertionFile::new(path.clone())), proxy)
+            }
             CredentialSource::ManagedIdentity { identity, audience } => {
                 let identities = Arc::clone(&surroundings.managed_identities);
                 Self::ManagedIdentity(ManagedIdentityAssertion::new(identities, identity.clone(), audience.clone()))
@@ -317,16 +324,24 @@ impl Source {
         match self {
             Self::Secret(_) => "ClientSecret",
             Self::Certificate(certificate) => certificate.source_type(),
-            Self::AssertionFile(_) => "SignedAssertionFilePath",
+            Self::AssertionFile(..) => "SignedAssertionFilePath",
             Self::ManagedIdentity(_) => managed_identity::NAME,
             Self::EntraApp(_) => "CustomSignedAssertion",
             Self::Federated(federated) => federated.name(),
         }
     }
 
-    async fn proof_in_time(&self, purpose: &Purpose) -> Result<Made, CredentialError> {
-        let proof = tokio::time::timeout_at(purpose.deadline, self.proof(purpose)).await;
-        proof.unwrap_or_else(|_| Err(CredentialError::too_slow(self.name())))
+    async fn proof_in_time(&self, purpose: &Purpose) -> Result<(Made, Option<Via>), CredentialError> {
+        let both = async { Ok((self.proof(purpose).await?, self.via().await?)) };
+        let both = tokio::time::timeout_at(purpose.deadline, both).await;
+        both.unwrap_or_else(|_| Err(CredentialError::too_slow(self.name())))
+    }
+
+    /// Who passes token requests with this credential on.
+    async fn via(&self) -> Result<Option<Via>, CredentialError> {
+        let Self::AssertionFile(_, Some(proxy)) = self else { return Ok(None) };
+        let proxy = Arc::clone(proxy);
+        self.blocking(move || proxy.via().map(Some)).await
     }
 
     async fn proof(&self, purpose: &Purpose) -> Result<Made, CredentialError> {
@@ -339,7 +354,7 @@ impl Source {
                 let (certificate, purpose) = (Arc::clone(certificate), purpose.clone());
                 self.blocking(move || certificate.assertion(&purpose)).await
             }
-            Self::AssertionFile(file) => {
+            Self::AssertionFile(file, _) => {
                 let file = Arc::clone(file);
                 self.blocking(move || file.read().map(Proof::Assertion).map(Made::new)).await
             }
@@ -350,10 +365,10 @@ impl Source {
     }
 
     /// Files and signatures take a thread of their own.
-    async fn blocking(
+    async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<Made, CredentialError> + Send + 'static,
-    ) -> Result<Made, CredentialError> {
+        work: impl FnOnce() -> Result<T, CredentialError> + Send + 'static,
+    ) -> Result<T, CredentialError> {
         let made = tokio::task::spawn_blocking(work).await;
         made.unwrap_or_else(|_| Err(CredentialError::internal(self.name())))
     }
@@ -365,7 +380,7 @@ impl Source {
             Self::ManagedIdentity(assertion) => assertion.forget(),
             Self::EntraApp(app) => app.forget(),
             Self::Federated(federated) => federated.forget(),
-            Self::Secret(_) | Self::AssertionFile(_) => {}
+            Self::Secret(_) | Self::AssertionFile(..) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod entra_app;
 mod managed_identity;
 mod server;
 mod sessions;
+mod token_proxy;
 
 use std::time::Duration;
 

@@ -242,7 +242,10 @@ mod tests {
                 _ => tokio::task::yield_now().await,
             }
         };
-        assert!(runs(&child));
+        // Between fork and exec there is no command line.
+        while !runs(&child) {
+            tokio::task::yield_now().await;
+        }
         running.abort();
         let _ = running.await;
         while runs(&child) {
