@@ -9,6 +9,7 @@ mod keys;
 mod sts;
 mod text;
 mod time;
+mod vault;
 
 use std::{
     path::{Path, PathBuf},
@@ -23,6 +24,7 @@ use crate::{
     keys::{CertificateAuthority, Store, TokenKeys},
     sts::{ExternalIssuers, Sessions, UsedAssertions},
     time::Jitter,
+    vault::Vaults,
 };
 
 pub use crate::http::Scheme;
@@ -56,6 +58,7 @@ pub struct Emulator {
     faults: Faults,
     requests: RequestLog,
     hosts: Hosts,
+    vaults: Vaults,
 }
 
 /// Why an emulator cannot start: names the file, the line and what to write instead.
@@ -70,10 +73,11 @@ impl Emulator {
     /// An emulator for a directory written in YAML. Returns at once: the first signing key is made in the background.
     pub fn new(directory: &str, options: Options, clock: Arc<dyn Clock>) -> Result<Arc<Self>, EmulatorError> {
         let folder = options.directory_folder.as_deref().unwrap_or(Path::new("."));
-        let directory = directory::read(directory, folder)?;
+        let mut directory = directory::read(directory, folder)?;
         let hosts = Hosts::new(options.arc_key_folder, options.state_folder.clone());
         let store = options.state_folder.as_deref().map(Store::open).transpose()?;
         let seed = options.seed.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+        let now = clock.now();
         Ok(Arc::new(Self {
             authority: CertificateAuthority::open(store.as_ref())?,
             keys: TokenKeys::open(store)?,
@@ -85,6 +89,7 @@ impl Emulator {
             faults: Faults::new(directory.faults.clone()),
             requests: RequestLog::default(),
             hosts,
+            vaults: Vaults::new(std::mem::take(&mut directory.vaults), now),
             directory,
         }))
     }

@@ -32,6 +32,9 @@ pub(super) struct DirectoryFile {
     /// Replies that go wrong on purpose, from the start.
     #[serde(default)]
     pub(super) faults: Vec<Fault>,
+    /// Key vaults.
+    #[serde(default)]
+    pub(super) vaults: Vec<super::vault_file::VaultFile>,
 }
 
 #[derive(Debug, Deserialize)]

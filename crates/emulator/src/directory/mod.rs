@@ -5,6 +5,7 @@ mod check;
 mod file;
 mod kind;
 mod read;
+mod vault_file;
 
 use sidekey_host::UnixTime;
 use sidekey_oauth::{ClientId, Secret, TenantId};
@@ -14,7 +15,10 @@ pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as 
 pub(crate) use kind::{Agent, Host, Kind, ManagedIdentity};
 pub(crate) use read::read;
 
-use crate::http::Fault;
+use crate::{
+    http::Fault,
+    vault::{KEY_VAULT_APP, VaultSeed, is_key_vault},
+};
 
 /// Everything the file says.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub(crate) struct Directory {
     /// Whether a client assertion works once only.
     pub(crate) refuse_replayed_assertions: bool,
     pub(crate) faults: Vec<Fault>,
+    /// Key vaults as they are at the start; the emulator takes them out.
+    pub(crate) vaults: Vec<VaultSeed>,
 }
 
 impl Directory {
@@ -63,11 +69,16 @@ impl Directory {
     }
 
     /// The application that a resource identifier names: its client id or one of its App ID URIs. A trailing slash and case do not matter.
+    /// The domains of vaults are identifiers of Key Vault, with any port.
     pub(crate) fn resource(&self, identifier: &str) -> Option<&App> {
         let identifier = identifier.trim_end_matches('/');
-        self.apps.iter().filter(|app| app.kind.is_registration()).find(|app| {
+        let found = self.apps.iter().filter(|app| app.kind.is_registration()).find(|app| {
             app.client_id.as_str().eq_ignore_ascii_case(identifier)
                 || app.identifier_uris.iter().any(|uri| uri.trim_end_matches('/').eq_ignore_ascii_case(identifier))
+        });
+        found.or_else(|| {
+            let key_vault = self.apps.iter().find(|app| app.client_id.as_str() == KEY_VAULT_APP);
+            key_vault.filter(|_| is_key_vault(identifier))
         })
     }
 }

@@ -17,6 +17,7 @@ mod test_token;
 mod token;
 mod userinfo;
 mod userrealm;
+mod vault;
 
 use axum::{
     Router,
@@ -63,9 +64,12 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/sidekey/keys/rotate", axum::routing::post(admin::rotate))
         .route("/sidekey/revoke", axum::routing::post(admin::revoke))
         .merge(hosts::env_router())
+        .route("/sidekey/vaults/{vault}/certificates/{certificate}/rotate", axum::routing::post(vault::rotate))
         .layer(middleware::from_fn(admin::same_site));
     let routes = authority.merge(own).fallback(page::not_found).with_state(site.clone());
-    Router::new().fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
+    Router::new()
+        .fallback_service(tower::Layer::layer(&MapRequestLayer::new(normalize), routes))
+        .layer(middleware::from_fn_with_state(site.clone(), vault::intercept))
 }
 
 /// Clients differ in slashes and case: empty segments go, and all but the first segment are lower-cased. (The first is the tenant,

@@ -173,7 +173,7 @@ async fn spoil_members(response: Response, fault: &Fault) -> Response {
 }
 
 /// Promises the whole body, sends half of it, and breaks the connection.
-async fn truncated(response: Response) -> Response {
+pub(super) async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -41,7 +41,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// The origin that a request was sent to, such as `http://localhost:5080`.
-    fn asked(&self, headers: &HeaderMap, uri: &Uri) -> String {
+    pub(super) fn asked(&self, headers: &HeaderMap, uri: &Uri) -> String {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(Authority::as_str));
         let authority =
             host.and_then(|host| host.parse::<Authority>().ok()).filter(|host| !host.as_str().contains('@'));

@@ -13,8 +13,15 @@ use sidekey_jose::{Algorithm, Header, VerifyingKey, base64url, thumbprint_sha256
 use super::{Refusal, assertion::Assertion};
 use crate::directory::{App, RegisteredCertificate, TrustedSubject, certificate_validity};
 
-/// Checks an assertion in Entra's order: certificate, signature, audience, time, subject.
-pub(crate) fn check(app: &App, assertion: &Assertion<'_>, audiences: &[String], now: UnixTime) -> Result<(), Refusal> {
+/// Checks an assertion in Entra's order: certificate, signature, audience, time, subject. `vaulted` are certificates that are registered
+/// on the application beside its own list.
+pub(crate) fn check(
+    app: &App,
+    vaulted: &[RegisteredCertificate],
+    assertion: &Assertion<'_>,
+    audiences: &[String],
+    now: UnixTime,
+) -> Result<(), Refusal> {
     let header = assertion.header();
     let algorithm = header.algorithm().map_err(Refusal::malformed_jwt)?;
     if !ALLOWED.contains(&algorithm) {
@@ -22,7 +29,7 @@ pub(crate) fn check(app: &App, assertion: &Assertion<'_>, audiences: &[String], 
             "The algorithm '{algorithm}' is not supported: use PS256 or RS256."
         )));
     }
-    let certificate = find_certificate(app, header, now)?;
+    let certificate = find_certificate(app, vaulted, header, now)?;
     let shown = thumbprint_text(header, &certificate);
     check_validity(&certificate, &shown, now)?;
     let key = VerifyingKey::from_certificate(&certificate).map_err(Refusal::malformed_jwt)?;
@@ -33,7 +40,12 @@ pub(crate) fn check(app: &App, assertion: &Assertion<'_>, audiences: &[String], 
 }
 
 /// The registered certificate that the header names, or the one that the header carries if its subject is trusted.
-fn find_certificate(app: &App, header: &Header, now: UnixTime) -> Result<Vec<u8>, Refusal> {
+fn find_certificate(
+    app: &App,
+    vaulted: &[RegisteredCertificate],
+    header: &Header,
+    now: UnixTime,
+) -> Result<Vec<u8>, Refusal> {
     let chain = sent_chain(header)?;
     let named = [&header.x5t_s256, &header.x5t].into_iter().flatten().map(String::as_str);
     let named: Vec<String> =
@@ -41,7 +53,7 @@ fn find_certificate(app: &App, header: &Header, now: UnixTime) -> Result<Vec<u8>
     let Some(first) = named.first() else {
         return Err(Refusal::malformed_jwt("No certificate thumbprint is specified in the token header."));
     };
-    for registered in &app.certificates {
+    for registered in app.certificates.iter().chain(vaulted) {
         if named.iter().all(|thumbprint| registered_matches(registered, thumbprint, &chain)) {
             let der = registered.der().map(<[u8]>::to_vec).or_else(|| chain.first().map(|leaf| leaf.to_vec()));
             return der.ok_or_else(|| {

@@ -98,7 +98,8 @@ async fn check_assertion(request: &TokenRequest<'_>, app: &App, assertion: &Asse
     if assertion.claims().require("iss")?.contains("://") {
         federated_assertion::check(request, app, assertion).await?;
     } else {
-        certificate_assertion::check(app, assertion, &request.assertion_audiences(), request.now)?;
+        let vaulted = request.emulator.vaults.registered_on(&app.client_id);
+        certificate_assertion::check(app, &vaulted, assertion, &request.assertion_audiences(), request.now)?;
     }
     if request.emulator.directory.refuse_replayed_assertions {
         request.emulator.used_assertions.note(assertion.claims(), request.now)?;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod assertion;
+mod bearer;
 mod catalogue;
 mod certificate_assertion;
 mod client;
@@ -28,6 +29,7 @@ use sidekey_host::UnixTime;
 use sidekey_oauth::Cloud;
 use url::Url;
 
+pub(crate) use bearer::{BearerError, bearer};
 pub(crate) use catalogue::{Refusal, SCRIPTED};
 pub(crate) use client::Proof;
 pub(crate) use form::Form;

@@ -182,6 +182,10 @@ async fn https_works_with_the_authority_and_metadata_follows_it() {
         let reply = metadata.send().await.unwrap();
         assert_eq!(reply.version(), axum::http::Version::HTTP_2);
         let body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+        if name.contains(".vault.") {
+            assert_eq!(body["error"]["code"], "VaultNotFound");
+            continue;
+        }
         assert_eq!(body["token_endpoint"], format!("https://{name}:{port}/common/oauth2/v2.0/token"));
         assert_eq!(body["issuer"], format!("{url}/{{tenantid}}/v2.0"));
     }

@@ -13,3 +13,6 @@ mod keys;
 mod refusals;
 mod support;
 mod tokens;
+mod vault;
+mod vault_objects;
+mod vault_support;

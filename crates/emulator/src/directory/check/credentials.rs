@@ -61,7 +61,8 @@ impl Checker<'_> {
     }
 }
 
-fn time(text: &str) -> Result<UnixTime, String> {
+/// Reads an RFC 3339 time.
+pub(super) fn time(text: &str) -> Result<UnixTime, String> {
     let time = text.parse::<jiff::Timestamp>().ok().and_then(|time| u64::try_from(time.as_second()).ok());
     time.map(UnixTime).ok_or_else(|| format!("`{text}` is no time such as `2030-01-31T00:00:00Z`"))
 }

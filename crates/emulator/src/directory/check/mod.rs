@@ -5,13 +5,14 @@ mod app;
 mod credentials;
 mod managed_identity;
 mod names;
+mod vault;
 
 use std::path::Path;
 
 use sidekey_oauth::TenantId;
 use uuid::Uuid;
 
-use self::names::Names;
+use self::{names::Names, vault::Principals};
 use super::{
     Directory, Lifetimes, RoleAssignment, Tenant, User,
     file::{DirectoryFile, LifetimesFile, Range, RoleAssignmentFile, TenantFile, UserFile},
@@ -19,6 +20,7 @@ use super::{
 
 /// The directory, or all its faults (`path: what is wrong`).
 pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec<String>> {
+    let file = vault::with_key_vault(file);
     let mut checker = Checker { faults: names::repeated(&file), folder, names: Names::of(&file) };
     if file.tenants.is_empty() {
         checker.fault("tenants", "is empty: a directory needs at least one tenant");
@@ -28,9 +30,11 @@ pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec
     apps.extend(agents);
     apps.extend(each(file.managed_identities, "managedIdentities", |identity, path| checker.identity(identity, path)));
     checker.one_system_assigned(&apps);
+    let tenants = each(file.tenants, "tenants", |tenant, path| Some(checker.tenant(tenant, path)));
     let directory = Directory {
+        vaults: checker.vaults(file.vaults, Principals { apps: &apps, tenants: &tenants }),
         apps,
-        tenants: each(file.tenants, "tenants", |tenant, path| Some(checker.tenant(tenant, path))),
+        tenants,
         hosts: checker.hosts(file.hosts),
         lifetimes: checker.lifetimes(&file.lifetimes),
         refuse_replayed_assertions: file.refuse_replayed_assertions,
