@@ -11,7 +11,7 @@ use std::{
 
 use axum::{Router, body::Body, response::Response, routing::future::RouteFuture};
 use futures_util::{FutureExt as _, future::CatchUnwind};
-use http::{Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -206,8 +206,9 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.activity.called();
         request.extensions_mut().insert(self.peer);
+        let is_last = has_odd_encoding(request.headers());
         let answer = AssertUnwindSafe(self.app.clone().call(request)).catch_unwind();
-        Handling { answer, activity: Arc::clone(&self.activity) }
+        Handling { answer, activity: Arc::clone(&self.activity), is_last }
     }
 }
 
@@ -217,6 +218,8 @@ pin_project_lite::pin_project! {
         #[pin]
         answer: CatchUnwind<AssertUnwindSafe<RouteFuture<Infallible>>>,
         activity: Arc<Activity>,
+        // Whether nothing behind this request is looked at.
+        is_last: bool,
     }
 }
 
@@ -227,13 +230,25 @@ impl Future for Handling {
         let this = self.project();
         let answer = ready!(this.answer.poll(cx));
         this.activity.answered();
-        Poll::Ready(answer.unwrap_or_else(|_| {
+        let Ok(mut response) = answer.unwrap_or_else(|_| {
             tracing::error!("a request handler panicked; the request was answered with 500");
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             Ok(response)
-        }))
+        });
+        if *this.is_last {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Poll::Ready(Ok(response))
     }
+}
+
+/// Whether a body is encoded in another way than `chunked` alone. Whoever stands before us may see the body's end elsewhere than
+/// we do, and what comes behind it is then another's. For a length beside an encoding hyper ends the connection itself.
+fn has_odd_encoding(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_plain = |encoding: &HeaderValue| encoding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    encodings.next().is_some_and(|first| !is_plain(first) || encodings.next().is_some())
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
@@ -250,6 +265,8 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_ERROR_RESETS)
         .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX));
     builder
 }
@@ -278,6 +295,11 @@ const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// Requests at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 256;
+
+/// Requests that an HTTP/2 peer may take back before they are looked at (rapid reset, CVE-2023-44487), and those that it may
+/// make us take back by its errors ("made you reset", CVE-2025-8671), before the connection is ended.
+const MAX_PENDING_RESETS: usize = 20;
+const MAX_ERROR_RESETS: usize = 1024;
 
 /// The smallest buffer for a connection, whatever the bound for heads.
 const MIN_BUFFER: usize = 65_536;

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of the tests are tests too")]
 
 mod client;
+mod http2_floods;
 mod limits;
 mod listeners;
 mod shutdown;
+mod smuggling;
 mod world;
