@@ -95,6 +95,10 @@ fn commands(sidecar: &str, emulator: &str) -> Vec<Command> {
             format!("curl -s {as_alice} '{sidecar}/DownstreamApi/orders?optionsOverride.RelativePath=orders/1'"),
         ),
         command(
+            "a header for an agent that acts for the user",
+            format!("curl -s {as_alice} '{sidecar}/AuthorizationHeader/orders?AgentIdentity={AGENT}'"),
+        ),
+        command(
             "call it as the app, with a body",
             format!(
                 "curl -s -H 'Content-Type: application/json' -d '{{\"item\":\"tea\"}}' {sidecar}/DownstreamApiUnauthenticated/orders-app"
@@ -102,6 +106,9 @@ fn commands(sidecar: &str, emulator: &str) -> Vec<Command> {
         ),
     ]
 }
+
+/// The agent of the emulator's built-in directory whose blueprint the sidecar is.
+const AGENT: &str = "66667777-0000-8888-9999-aaaabbbbcccc";
 
 const USERS: [User; 2] = [
     User {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use sidekey_config::Section;
 use sidekey_oauth::Secret;
 
-use super::{CertificateLocation, CredentialConfig, CredentialSource, FederatedSource, SecretText, entra_app};
+use super::{
+    CertificateLocation, CredentialConfig, CredentialSource, FederatedSource, SecretText, entra_app, key_vault,
+};
 use crate::{
     Environment, ManagedIdentityId,
     credential::{self, CredentialError, TokenProxySettings},
@@ -15,6 +17,7 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -
     let lists = ["ClientCredentials", "ClientCertificates"].map(|name| azure_ad.section(name));
     let legacy_secret = optional(azure_ad, "ClientSecret", "ClientSecretPath").flatten();
     let legacy_managed_identity = legacy_managed_identity(&azure_ad.section(LEGACY_MANAGED_IDENTITY));
+    azure_ad.reserve(&[key_vault::GENERAL_IDENTITY]);
     // Marks the stand-in as known whether it is needed or not.
     let token_file = root.text(TOKEN_FILE);
     let sections: Vec<_> =
@@ -33,7 +36,7 @@ pub(super) fn read(root: &Section<'_>, azure_ad: &Section<'_>, outer: &[&str]) -
         return checked(
             sections
                 .into_iter()
-                .filter_map(|section| credential(root, &section, &path).map(|config| (section, config))),
+                .filter_map(|section| credential(root, azure_ad, &section, &path).map(|config| (section, config))),
         );
     }
     if let Some(source) = legacy_managed_identity {
@@ -80,7 +83,12 @@ pub(super) fn checked<'a>(
 }
 
 /// One entry of the list; `None` if it is skipped or faulty. `path` are the sections that lead to it, its own the last.
-fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Option<CredentialConfig> {
+fn credential(
+    root: &Section<'_>,
+    azure_ad: &Section<'_>,
+    section: &Section<'_>,
+    path: &[&str],
+) -> Option<CredentialConfig> {
     section.reserve(FIELDS);
     for name in SECRETS {
         // Whatever the source, a secret that stands here is not to be shown.
@@ -107,6 +115,7 @@ fn credential(root: &Section<'_>, section: &Section<'_>, path: &[&str]) -> Optio
         SourceKind::AssertionFile => CredentialSource::AssertionFile(assertion_path(root, section)?),
         SourceKind::ManagedIdentity => managed_identity(section)?,
         SourceKind::EntraApp => CredentialSource::EntraApp(entra_app::read(root, section, path)?),
+        SourceKind::KeyVault { signs } => CredentialSource::KeyVault(key_vault::read(azure_ad, section, signs)?),
         SourceKind::Unavailable => {
             section.fault("SourceType", format!("`{name}` is not available in this version"), available_names());
             return None;
@@ -227,6 +236,10 @@ pub(super) enum SourceKind {
     AssertionFile,
     ManagedIdentity,
     EntraApp,
+    /// A certificate in a vault; whether the vault signs in any case.
+    KeyVault {
+        signs: bool,
+    },
     /// Known to Microsoft's libraries, not available here.
     Unavailable,
 }
@@ -251,7 +264,7 @@ fn available_names() -> String {
 /// In the order of Microsoft's enumeration, whose numbers count too.
 const SOURCES: &[(&str, SourceKind)] = &[
     ("Certificate", SourceKind::Unavailable),
-    ("KeyVault", SourceKind::Unavailable),
+    ("KeyVault", SourceKind::KeyVault { signs: false }),
     ("Base64Encoded", SourceKind::Base64),
     ("Path", SourceKind::Path),
     ("StoreWithThumbprint", SourceKind::Unavailable),
@@ -259,7 +272,7 @@ const SOURCES: &[(&str, SourceKind)] = &[
     ("ClientSecret", SourceKind::Secret),
     ("SignedAssertionFromManagedIdentity", SourceKind::ManagedIdentity),
     ("SignedAssertionFilePath", SourceKind::AssertionFile),
-    ("SignedAssertionFromVault", SourceKind::Unavailable),
+    ("SignedAssertionFromVault", SourceKind::KeyVault { signs: true }),
     ("AutoDecryptKeys", SourceKind::Unavailable),
     ("CustomSignedAssertion", SourceKind::EntraApp),
     ("ManagedCertificate", SourceKind::Unavailable),
@@ -273,6 +286,7 @@ pub(super) const FIELDS: &[&str] = &[
     "Algorithm",
     "KeyVaultUrl",
     "KeyVaultCertificateName",
+    "KeyVaultCertificateVersion",
     "CertificateStorePath",
     "CertificateThumbprint",
     "CertificateDistinguishedName",

@@ -7,6 +7,7 @@ mod authority;
 mod credentials;
 mod decryption;
 mod entra_app;
+mod key_vault;
 mod pop;
 mod reserved;
 mod validation;
@@ -19,6 +20,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
+pub use self::key_vault::VaultCertificateConfig;
 pub use crate::credential::FederatedSource;
 use crate::{
     Environment, ManagedIdentityId,
@@ -90,6 +92,8 @@ pub enum CredentialSource {
     EntraApp(EntraApp),
     /// An assertion that someone else signs.
     Federated(FederatedSource),
+    /// A certificate in Azure Key Vault.
+    KeyVault(VaultCertificateConfig),
 }
 
 /// Another application of Entra ID whose token is a credential.

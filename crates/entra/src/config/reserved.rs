@@ -65,7 +65,6 @@ const NO_EFFECT: &[&str] = &[
     "UsePkce",
     "UseSecurityTokenValidators",
     "UseTokenLifetime",
-    "UserAssignedManagedIdentityClientId",
     "WithSpaAuthCode",
 ];
 

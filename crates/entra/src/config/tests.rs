@@ -209,8 +209,9 @@ fn bad_credentials_are_faults_with_their_key() {
     let cases: &[(Pairs, &str, &str)] = &[
         (&[("ClientSecret", "s")], "SourceType", "is not set"),
         (&[("SourceType", "Magic")], "SourceType", "is not a source"),
-        (&[("SourceType", "KeyVault"), ("KeyVaultUrl", "https://v")], "SourceType", "not available in this version"),
-        (&[("SourceType", "9")], "SourceType", "not available in this version"),
+        (&[("SourceType", "KeyVault"), ("KeyVaultUrl", "https://v")], "KeyVaultCertificateName", "is not set"),
+        (&[("SourceType", "9"), ("KeyVaultCertificateName", "web")], "KeyVaultUrl", "is not set"),
+        (&[("SourceType", "StoreWithThumbprint")], "SourceType", "not available in this version"),
         (
             &[("SourceType", "7"), ("ManagedIdentityClientId", "c"), ("ManagedIdentityObjectId", "o")],
             "ManagedIdentityClientId",
@@ -243,13 +244,60 @@ fn bad_credentials_are_faults_with_their_key() {
         ),
     ];
     for (fields, field, problem) in cases {
-        let mut pairs: Vec<(String, String)> = BASE.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        pairs.extend(fields.iter().map(|(k, v)| (format!("AzureAd:ClientCredentials:0:{k}"), (*v).into())));
-        let Faults(faults) = Configuration::from_pairs(pairs).bind(Config::read).unwrap_err();
-        let [fault] = faults.as_slice() else { panic!("{fields:?}: {faults:?}") };
-        assert_eq!(fault.key, format!("AzureAd:ClientCredentials:0:{field}"));
-        assert!(fault.problem.contains(problem), "{fault}");
+        credential_is_at_fault(fields, field, problem);
     }
+}
+
+fn credential_is_at_fault(fields: &[(&str, &str)], field: &str, problem: &str) {
+    let mut pairs: Vec<(String, String)> = BASE.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    pairs.extend(fields.iter().map(|(k, v)| (format!("AzureAd:ClientCredentials:0:{k}"), (*v).into())));
+    let Faults(faults) = Configuration::from_pairs(pairs).bind(Config::read).unwrap_err();
+    let [fault] = faults.as_slice() else { panic!("{fields:?}: {faults:?}") };
+    assert_eq!(fault.key, format!("AzureAd:ClientCredentials:0:{field}"));
+    assert!(fault.problem.contains(problem), "{fault}");
+}
+
+#[test]
+fn vaults_certificates_and_versions_are_checked() {
+    for (url, name, version, field, problem) in [
+        ("http://contoso.vault.azure.net", "web", "1", "KeyVaultUrl", "unprotected"),
+        ("contoso.vault.azure.net", "web", "1", "KeyVaultUrl", "is not a URL"),
+        ("https://contoso.vault.azure.net/certificates", "web", "1", "KeyVaultUrl", "more than scheme"),
+        ("https://u@contoso.vault.azure.net", "web", "1", "KeyVaultUrl", "more than scheme"),
+        ("https://contoso.vault.azure.net", "../keys", "1", "KeyVaultCertificateName", "cannot be one"),
+        ("https://contoso.vault.azure.net", "web", "a/b", "KeyVaultCertificateVersion", "cannot be one"),
+    ] {
+        let [kind, url, _] = vault(url);
+        let fields = [kind, url, ("KeyVaultCertificateName", name), ("KeyVaultCertificateVersion", version)];
+        credential_is_at_fault(&fields, field, problem);
+    }
+}
+
+fn vault(url: &'static str) -> [(&'static str, &'static str); 3] {
+    [("SourceType", "KeyVault"), ("KeyVaultUrl", url), ("KeyVaultCertificateName", "web")]
+}
+
+#[test]
+fn a_certificate_in_a_vault_is_named_with_version_and_identity() {
+    let read = |fields: &[(&str, &str)]| {
+        let mut pairs: Vec<(String, String)> = BASE.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let own = vault("https://contoso.vault.azure.net");
+        let fields = own.iter().chain(fields);
+        pairs.extend(fields.map(|(k, v)| (format!("AzureAd:ClientCredentials:0:{k}"), (*v).into())));
+        pairs.push(("AzureAd:UserAssignedManagedIdentityClientId".to_owned(), "general".to_owned()));
+        let (config, warnings) = Configuration::from_pairs(pairs).bind(Config::read).unwrap();
+        assert_eq!(warnings, []);
+        let CredentialSource::KeyVault(vault) = config.credentials.first().unwrap().source.clone() else { panic!() };
+        vault
+    };
+    let plain = read(&[]);
+    assert_eq!((plain.vault.as_str(), plain.name.as_str()), ("https://contoso.vault.azure.net/", "web"));
+    assert_eq!(
+        (plain.version, plain.managed_identity.as_deref(), plain.signs_in_vault),
+        (None, Some("general"), false)
+    );
+    let all = read(&[("KeyVaultCertificateVersion", "0a1b"), ("ManagedIdentityClientId", "own")]);
+    assert_eq!((all.version.as_deref(), all.managed_identity.as_deref()), (Some("0a1b"), Some("own")));
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) struct Bundle {
 pub(super) struct BundleError {
     pub(super) problem: String,
     pub(super) hint: &'static str,
+    /// There is a certificate, but no private key at all.
+    pub(super) keyless: bool,
 }
 
 /// The parts before they are matched.
@@ -72,10 +74,8 @@ impl Bundle {
             return Err(error("holds no certificate", "put the certificate and its private key into it"));
         }
         let Some(der) = parts.keys.first() else {
-            return Err(error(
-                "holds no private key",
-                "export the certificate with its key, or set `CertificateKeyPath`",
-            ));
+            let hint = "export the certificate with its key, or set `CertificateKeyPath`";
+            return Err(BundleError { keyless: true, ..error("holds no private key", hint) });
         };
         let key = SigningKey::from_der(der).map_err(|cause| {
             error(format!("holds a private key that cannot be read ({cause})"), "use an RSA key of 2048 bits or more")
@@ -166,7 +166,7 @@ fn wrong_password(password: Option<&Secret>) -> BundleError {
 }
 
 /// A certificate's RSA modulus as a JWK has it.
-fn rsa_modulus(der: &[u8]) -> Option<String> {
+pub(super) fn rsa_modulus(der: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     match certificate.public_key().parsed().ok()? {
         PublicKey::RSA(key) => {
@@ -178,7 +178,7 @@ fn rsa_modulus(der: &[u8]) -> Option<String> {
 }
 
 fn error(problem: impl Into<String>, hint: &'static str) -> BundleError {
-    BundleError { problem: problem.into(), hint }
+    BundleError { problem: problem.into(), hint, keyless: false }
 }
 
 const PEM_BEGIN: &[u8] = b"-----BEGIN ";

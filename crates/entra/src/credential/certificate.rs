@@ -85,7 +85,7 @@ impl Certificate {
         if signed.len() >= MAX_KEPT {
             signed.clear();
         }
-        let until = UnixTime(purpose.now.0.saturating_add(client_assertion::LIFETIME_SECONDS / 2));
+        let until = purpose.now + client_assertion::HALF_LIFE;
         signed.insert(purpose.audience.clone(), Signed { assertion, until, bundle });
     }
 

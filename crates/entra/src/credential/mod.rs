@@ -13,6 +13,7 @@ mod entra_app;
 mod federated;
 mod file;
 mod kept;
+mod key_vault;
 mod managed_identity;
 mod secret;
 mod token_proxy;
@@ -36,7 +37,7 @@ pub(crate) use self::managed_identity::token_exchange_audience;
 pub(crate) use self::token_proxy::{TokenProxySettings, Via};
 use self::{
     assertion_file::AssertionFile, certificate::Certificate, entra_app::EntraAppAssertion, federated::Federated,
-    managed_identity::ManagedIdentityAssertion, secret::ClientSecret, token_proxy::TokenProxy,
+    key_vault::KeyVault, managed_identity::ManagedIdentityAssertion, secret::ClientSecret, token_proxy::TokenProxy,
 };
 use crate::{
     AcquireError, Environment,
@@ -68,6 +69,7 @@ enum Source {
     ManagedIdentity(ManagedIdentityAssertion),
     EntraApp(Box<EntraAppAssertion>),
     Federated(Federated),
+    KeyVault(Arc<KeyVault>),
 }
 
 /// What a source may use of the world around it.
@@ -316,6 +318,7 @@ impl Source {
             CredentialSource::Federated(source) => {
                 Self::Federated(Federated::new(source.clone(), surroundings.clone()))
             }
+            CredentialSource::KeyVault(config) => Self::KeyVault(KeyVault::new(config, surroundings)),
         }
     }
 
@@ -328,6 +331,7 @@ impl Source {
             Self::ManagedIdentity(_) => managed_identity::NAME,
             Self::EntraApp(_) => "CustomSignedAssertion",
             Self::Federated(federated) => federated.name(),
+            Self::KeyVault(vault) => vault.source_type(),
         }
     }
 
@@ -361,6 +365,7 @@ impl Source {
             Self::ManagedIdentity(assertion) => assertion.proof(purpose).await,
             Self::EntraApp(app) => app.proof(purpose).await,
             Self::Federated(federated) => federated.proof(purpose).await,
+            Self::KeyVault(vault) => vault.assertion(purpose).await,
         }
     }
 
@@ -380,6 +385,7 @@ impl Source {
             Self::ManagedIdentity(assertion) => assertion.forget(),
             Self::EntraApp(app) => app.forget(),
             Self::Federated(federated) => federated.forget(),
+            Self::KeyVault(vault) => vault.forget(),
             Self::Secret(_) | Self::AssertionFile(..) => {}
         }
     }
@@ -394,7 +400,9 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
             Certificate::new(location.clone(), key_path.clone(), password.clone()).check()
         }
         CredentialSource::AssertionFile(path) => AssertionFile::new(path.clone()).read().map(drop),
-        CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) => Ok(()),
+        CredentialSource::ManagedIdentity { .. } | CredentialSource::EntraApp(_) | CredentialSource::KeyVault(_) => {
+            Ok(())
+        }
         CredentialSource::Federated(source) => source.check(),
     }
 }
