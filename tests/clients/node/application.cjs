@@ -26,7 +26,7 @@ async function withMsal(job) {
 
 async function withIdentity(job) {
   const identity = require("@azure/identity");
-  const { secret, certificate, assertion } = job.credential;
+  const { secret, certificate, assertion, managed, workload } = job.credential;
   const options = { authorityHost: job.authority, disableInstanceDiscovery: true, retryOptions: { maxRetries: 0 } };
   const { tenant, client } = job;
   let credential;
@@ -41,6 +41,8 @@ async function withIdentity(job) {
   } else if (secret) credential = new identity.ClientSecretCredential(tenant, client, secret, options);
   else if (certificate) credential = new identity.ClientCertificateCredential(tenant, client, { certificate }, options);
   else if (assertion) credential = new identity.ClientAssertionCredential(tenant, client, async () => assertion, options);
+  else if (managed) credential = new identity.ManagedIdentityCredential(managed);
+  else if (workload) credential = new identity.WorkloadIdentityCredential({ disableInstanceDiscovery: true });
   else throw new Error("the job has no credential");
   return (await credential.getToken(job.scope)).token;
 }

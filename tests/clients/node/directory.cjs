@@ -14,6 +14,23 @@ const WEB_SECRET = "web~Secret.of-the_tests~0123456789abcdef";
 const SUBJECT = "system:serviceaccount:shop:orders";
 const AUDIENCE = "api://AzureADTokenExchange";
 
+// Managed identities: the machine's own, and one that is assigned to it.
+const RESOURCES = "/subscriptions/88889999-2222-aaaa-bbbb-ccccddddeeee/resourceGroups/shop/providers";
+const MACHINE = {
+  name: "machine",
+  kind: "systemAssigned",
+  clientId: "77778888-1111-9999-aaaa-bbbbccccdddd",
+  principalId: "dddddddd-3333-4444-5555-eeeeeeeeeeee",
+  resourceId: `${RESOURCES}/Microsoft.Compute/virtualMachines/machine`,
+};
+const IDENTITY = {
+  name: "identity",
+  kind: "userAssigned",
+  clientId: "99990000-3333-bbbb-cccc-ddddeeeeffff",
+  principalId: "eeeeeeee-4444-5555-6666-ffffffffffff",
+  resourceId: `${RESOURCES}/Microsoft.ManagedIdentity/userAssignedIdentities/identity`,
+};
+
 // JSON is YAML.
 function directory(certificate, issuer) {
   const tenants = [TENANT];
@@ -50,7 +67,9 @@ function directory(certificate, issuer) {
     ],
   };
   const contoso = { id: TENANT, displayName: "Contoso", domains: ["contoso.onmicrosoft.com"], users: [ALICE] };
-  return JSON.stringify({ tenants: [contoso], apps: [web, api, shell] }, null, 2);
+  const roleAssignments = [{ resource: "api", roles: ["Orders.Read.All"] }];
+  const managedIdentities = [MACHINE, IDENTITY].map((identity) => ({ ...identity, roleAssignments }));
+  return JSON.stringify({ tenants: [contoso], apps: [web, api, shell], managedIdentities }, null, 2);
 }
 
-module.exports = { TENANT, WEB, API, SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, directory };
+module.exports = { TENANT, WEB, API, SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, MACHINE, IDENTITY, directory };

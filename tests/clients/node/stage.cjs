@@ -100,10 +100,20 @@ class Stage {
     return secret;
   }
 
+  // The environment that points programs at the emulator, and at one of its hosts of managed identities.
+  async host(name) {
+    const reply = await fetch(`${this.plain}/sidekey/env?format=json${name ? `&host=${name}` : ""}`);
+    assert.equal(reply.status, 200);
+    const variables = await reply.json();
+    for (const secret of [variables.IDENTITY_HEADER, variables.MSI_SECRET]) if (secret) this.keep(secret);
+    return variables;
+  }
+
   // Runs application.cjs, a program of its own as a user would write it, that trusts the emulator's CA.
-  async run(job) {
+  async run(job, variables = {}) {
+    const { PATH, NODE_PATH } = process.env;
     const child = spawn(process.execPath, [path.join(__dirname, "application.cjs")], {
-      env: { PATH: process.env.PATH, NODE_PATH: process.env.NODE_PATH, NODE_EXTRA_CA_CERTS: this.caFile },
+      env: { PATH, NODE_PATH, NODE_EXTRA_CA_CERTS: this.caFile, ...variables },
       stdio: ["pipe", "pipe", "inherit"],
     });
     child.stdin.end(JSON.stringify({ authority: this.authority, tenant: names.TENANT, client: names.WEB, ...job }));
@@ -139,6 +149,16 @@ class Stage {
     assert.deepEqual(claims.roles, ["Orders.Read.All"]);
     assert.equal(claims.scp, undefined);
     return claims;
+  }
+
+  // A managed identity's own token.
+  async isIdentityToken(reply, identity) {
+    assert.ok(reply.token, JSON.stringify(reply));
+    const claims = await this.validate(reply.token);
+    const { clientId, principalId, resourceId } = identity;
+    const found = [claims.aud, claims.azp, claims.oid, claims.sub, claims.xms_mirid];
+    assert.deepEqual(found, [names.API, clientId, principalId, principalId, resourceId]);
+    assert.deepEqual(claims.roles, ["Orders.Read.All"]);
   }
 
   async isUserToken(reply) {

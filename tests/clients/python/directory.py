@@ -15,14 +15,54 @@ API = "11112222-bbbb-3333-cccc-4444dddd5555"
 SHELL = "22223333-cccc-4444-dddd-5555eeee6666"
 UNKNOWN_APP = "99998888-7777-6666-5555-444433332222"
 
+BLUEPRINT = "33334444-dddd-5555-eeee-6666ffff7777"
+COURIER = "44445555-eeee-6666-ffff-777788889999"
+STRANGER = "66667777-0000-8888-9999-aaaabbbbcccc"
+COURIER_ACCOUNT = "courier@contoso.onmicrosoft.com"
+COURIER_ACCOUNT_ID = "cccccccc-2222-3333-4444-dddddddddddd"
+
+CLOUD_SHELL = "2233b157-f44d-4812-b777-036cdaf9a96e"
+
 WEB_SECRET = "web~Secret.of-the_tests~0123456789abcdef"
 API_SECRET = "api~Secret.of-the_tests~fedcba9876543210"
+BLUEPRINT_SECRET = "agents~Secret.of-the_tests~0f1e2d3c4b5a"
 ALICE = "alice@contoso.onmicrosoft.com"
 ALICE_ID = "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb"
 ALICE_PASSWORD = "Correct.Horse.Battery.Staple"
 
 SUBJECT = "system:serviceaccount:shop:orders"
 AUDIENCE = "api://AzureADTokenExchange"
+
+class Identity:
+    """A managed identity: its ids, and its entry in the directory file."""
+
+    def __init__(self, kind, client, principal, resource):
+        self.kind, self.client, self.principal = kind, client, principal
+        self.resource = f"/subscriptions/88889999-2222-aaaa-bbbb-ccccddddeeee/resourceGroups/shop/providers/{resource}"
+
+    def entry(self):
+        return {
+            "name": self.resource.rpartition("/")[2],
+            "kind": self.kind,
+            "clientId": self.client,
+            "principalId": self.principal,
+            "resourceId": self.resource,
+            "roleAssignments": [{"resource": "api", "roles": ["Orders.Read.All"]}],
+        }
+
+
+MACHINE = Identity(
+    "systemAssigned",
+    "77778888-1111-9999-aaaa-bbbbccccdddd",
+    "dddddddd-3333-4444-5555-eeeeeeeeeeee",
+    "Microsoft.Compute/virtualMachines/machine",
+)
+IDENTITY = Identity(
+    "userAssigned",
+    "99990000-3333-bbbb-cccc-ddddeeeeffff",
+    "eeeeeeee-4444-5555-6666-ffffffffffff",
+    "Microsoft.ManagedIdentity/userAssignedIdentities/identity",
+)
 
 APP_SCOPE = f"api://{API}/.default"
 USER_SCOPE = f"api://{API}/Orders.Read"
@@ -109,8 +149,60 @@ def directory(certificate, issuer):
         "consents": [
             {"resource": "web", "scopes": ["access_as_user"]},
             {"resource": "api", "scopes": ["Orders.Read"]},
+            {"resource": "agents", "scopes": ["access_agent"]},
         ],
     }
     alice = {"upn": ALICE, "oid": ALICE_ID, "displayName": "Alice", "password": ALICE_PASSWORD}
-    contoso = {"id": TENANT, "displayName": "Contoso", "domains": ["contoso.onmicrosoft.com"], "users": [alice]}
-    return json.dumps({"tenants": [contoso], "apps": [web, api, shell]}, indent=2)
+    courier = {"upn": COURIER_ACCOUNT, "oid": COURIER_ACCOUNT_ID, "displayName": "Courier", "agent": "courier"}
+    users = [alice, courier]
+    contoso = {"id": TENANT, "displayName": "Contoso", "domains": ["contoso.onmicrosoft.com"], "users": users}
+    file = {
+        "tenants": [contoso],
+        "apps": [web, api, shell, *blueprints(), *platform()],
+        "agents": agents(),
+        "managedIdentities": [MACHINE.entry(), IDENTITY.entry()],
+        "hosts": {"cloudShell": {"client": "cloud shell", "user": ALICE}},
+    }
+    return json.dumps(file, indent=2)
+
+
+def blueprints():
+    """Parents of agent identities: the sidecar's own one, and another."""
+    own = {
+        "clientId": BLUEPRINT,
+        "name": "agents",
+        "kind": "blueprint",
+        "tenants": [TENANT],
+        "identifierUris": [f"api://{BLUEPRINT}"],
+        "tokenVersion": 2,
+        "scopes": ["access_agent"],
+        "secrets": [{"value": BLUEPRINT_SECRET}],
+        "consents": [{"resource": "api", "scopes": ["Orders.Read"]}],
+    }
+    other = {"clientId": "33335555-dddd-5555-eeee-6666ffff8888", "name": "others", "kind": "blueprint", "tenants": [TENANT]}
+    return [own, other]
+
+
+def agents():
+    roles = [{"resource": "api", "roles": ["Orders.Read.All"]}]
+    courier = {"clientId": COURIER, "name": "courier", "blueprint": "agents", "roleAssignments": roles}
+    stranger = {"clientId": STRANGER, "name": "stranger", "blueprint": "others", "roleAssignments": roles}
+    return [courier, stranger]
+
+
+def platform():
+    """What Entra itself has in every tenant."""
+    exchange = {
+        "clientId": "fb60f99c-7a34-4190-8149-302f77469936",
+        "name": "token exchange",
+        "multiTenant": True,
+        "identifierUris": [AUDIENCE],
+        "tokenVersion": 2,
+    }
+    cloud_shell = {
+        "clientId": CLOUD_SHELL,
+        "name": "cloud shell",
+        "multiTenant": True,
+        "consents": [{"resource": "api", "scopes": ["Orders.Read"]}],
+    }
+    return [exchange, cloud_shell]

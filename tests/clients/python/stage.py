@@ -111,7 +111,7 @@ class Stage(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.secrets = {directory.WEB_SECRET, directory.API_SECRET, directory.ALICE_PASSWORD}
+        cls.secrets = {directory.WEB_SECRET, directory.API_SECRET, directory.BLUEPRINT_SECRET, directory.ALICE_PASSWORD}
         cls.processes = []
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidekey-stage-"))
         cls.certificate = directory.Certificate("web")
@@ -123,6 +123,7 @@ class Stage(unittest.TestCase):
         arguments = ["--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]
         emulator = cls.start("emulator", *arguments, "--directory", str(file), "--ca-file", cls.ca_file).document()
         cls.authority = emulator["https"].rstrip("/")
+        cls.plain = emulator["http"].rstrip("/")
         os.environ["REQUESTS_CA_BUNDLE"] = cls.ca_file
         cls.web = cls.sidecar(directory.WEB, **secret(directory.WEB_SECRET), **cls.web_settings)
         cls.api = cls.sidecar(directory.API, **secret(directory.API_SECRET))
@@ -162,6 +163,17 @@ class Stage(unittest.TestCase):
         return secret
 
     @classmethod
+    def host(cls, name=None):
+        """The environment that points programs at the emulator, and at one of its hosts of managed identities."""
+        reply = requests.get(f"{cls.plain}/sidekey/env", params={"host": name, "format": "json"})
+        assert reply.status_code == 200, reply.text
+        variables = reply.json()
+        for secret in ["IDENTITY_HEADER", "MSI_SECRET"]:
+            if secret in variables:
+                cls.keep(variables[secret])
+        return variables
+
+    @classmethod
     def user_token(cls, scope=f"api://{directory.WEB}/access_as_user"):
         """Alice's token, by the password grant."""
         form = {"grant_type": "password", "client_id": directory.SHELL, "scope": scope}
@@ -178,16 +190,23 @@ class Stage(unittest.TestCase):
         self.assertEqual((document["protocol"], document["token"]), ("Bearer", token))
         return document["claims"]
 
-    def assert_app_token(self, token):
+    def assert_app_token(self, token, client=directory.WEB):
         claims = self.validate(self.keep(token))
-        self.assertEqual((claims["aud"], claims["azp"], claims["tid"]), (directory.API, directory.WEB, directory.TENANT))
+        self.assertEqual((claims["aud"], claims["azp"], claims["tid"]), (directory.API, client, directory.TENANT))
         self.assertEqual(claims["roles"], ["Orders.Read.All"])
         self.assertNotIn("scp", claims)
         return claims
 
-    def assert_user_token(self, token):
+    def assert_identity_token(self, token, identity):
+        """A token of a managed identity's own."""
+        claims = self.assert_app_token(token, client=identity.client)
+        found = (claims["oid"], claims["sub"], claims["xms_mirid"])
+        self.assertEqual(found, (identity.principal, identity.principal, identity.resource))
+        return claims
+
+    def assert_user_token(self, token, client=directory.WEB, user=directory.ALICE_ID):
         claims = self.validate(self.keep(token))
-        self.assertEqual((claims["aud"], claims["azp"], claims["oid"]), (directory.API, directory.WEB, directory.ALICE_ID))
+        self.assertEqual((claims["aud"], claims["azp"], claims["oid"]), (directory.API, client, user))
         self.assertEqual(claims["scp"], "Orders.Read")
         return claims
 

@@ -1,0 +1,64 @@
+// Managed identities and workload identity by @azure/identity, unmodified, which finds the emulator by the environment alone.
+
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { after, before, describe, it } = require("node:test");
+
+const { API, IDENTITY, MACHINE, TENANT, WEB } = require("./directory.cjs");
+const { Stage } = require("./stage.cjs");
+
+const NOBODY = "12345678-9999-8888-7777-666655554444";
+
+describe("@azure/identity", () => {
+  let stage;
+  before(async () => (stage = await Stage.start()));
+  after(() => stage?.stop());
+
+  const ask = async (host, credential, variables = {}) => {
+    const job = { library: "identity", credential, scope: `api://${API}/.default` };
+    return stage.run(job, { ...(await stage.host(host)), ...variables });
+  };
+
+  for (const host of ["imds", "appservice", "arc"]) {
+    describe(`on the host ${host}`, () => {
+      it("gets the token of the machine's own identity", async () => {
+        await stage.isIdentityToken(await ask(host, { managed: {} }), MACHINE);
+      });
+
+      for (const [name, value] of [
+        ["clientId", IDENTITY.clientId],
+        ["resourceId", IDENTITY.resourceId],
+        ["objectId", IDENTITY.principalId],
+      ]) {
+        it(`gets an identity's token by its ${name}`, async () => {
+          await stage.isIdentityToken(await ask(host, { managed: { [name]: value } }), IDENTITY);
+        });
+      }
+
+      it("shows an identity that the host does not have", async () => {
+        const reply = await ask(host, { managed: { clientId: NOBODY } });
+        assert.equal(reply.token, undefined);
+        assert.match(reply.message, /Identity not found/);
+      });
+    });
+  }
+
+  describe("with the variables of workload identity", () => {
+    const run = (assertion) => {
+      const file = path.join(stage.folder, "projected");
+      fs.writeFileSync(file, stage.keep(assertion));
+      const variables = { AZURE_TENANT_ID: TENANT, AZURE_CLIENT_ID: WEB, AZURE_FEDERATED_TOKEN_FILE: file };
+      return ask(undefined, { workload: true }, variables);
+    };
+
+    it("gets an app token", async () => {
+      await stage.isAppToken(await run(stage.issuer.assertion()));
+    });
+
+    it("shows an assertion of another subject as 700213", async () => {
+      const assertion = stage.issuer.assertion(3600, { sub: "system:serviceaccount:shop:billing" });
+      stage.isRefusal(await run(assertion), undefined, 700213);
+    });
+  });
+});
