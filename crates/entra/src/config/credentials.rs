@@ -313,6 +313,7 @@ pub(super) const FIELDS: &[&str] = &[
     "AssertionTimeout",
     "AssertionUrl",
     "AssertionVariable",
+    "AwsRegion",
     "GoogleServiceAccount",
     "ServiceConnectionId",
     "DecryptKeysAuthenticationOptions",

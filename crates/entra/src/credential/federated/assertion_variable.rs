@@ -1,6 +1,6 @@
-//! `GitLab` and `AssertionVariable`: a token that the platform puts into a variable of the job (or into a file), as GitLab's
-//! `id_tokens` and HCP Terraform's `TFC_WORKLOAD_IDENTITY_TOKEN`
-//! (<https://docs.gitlab.com/ci/secrets/id_token_authentication/>).
+//! `GitLab`, `AssertionVariable` and `AwsEksFile`: a token that the platform puts into a variable (or into a file that one
+//! names), as GitLab's `id_tokens` (<https://docs.gitlab.com/ci/secrets/id_token_authentication/>), HCP Terraform's
+//! `TFC_WORKLOAD_IDENTITY_TOKEN` and EKS's `AWS_WEB_IDENTITY_TOKEN_FILE`.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -34,6 +34,17 @@ pub(super) fn read_gitlab(settings: &Settings<'_, '_>) -> Option<Arc<dyn Provide
 
 pub(super) fn read(settings: &Settings<'_, '_>) -> Option<Arc<dyn Provider>> {
     read_as(NAME, settings, None)
+}
+
+/// The file that EKS projects for a role of the service account.
+pub(super) fn read_aws_eks(settings: &Settings<'_, '_>) -> Option<Arc<dyn Provider>> {
+    let own = settings.own.text("SignedAssertionFileDiskPath");
+    let Some(path) = own.or_else(|| settings.root.text(WEB_IDENTITY_FILE)) else {
+        let hint = format!("write the path of the projected token here or in {WEB_IDENTITY_FILE}");
+        settings.own.fault("SignedAssertionFileDiskPath", "is not set", hint);
+        return None;
+    };
+    Some(Arc::new(AssertionVariable { source: AWS_EKS_FILE, token: Token::File(path.into()) }))
 }
 
 fn read_as(source: &'static str, settings: &Settings<'_, '_>, usual: Option<&str>) -> Option<Arc<dyn Provider>> {
@@ -92,3 +103,5 @@ impl AssertionVariable {
 
 pub(super) const NAME: &str = "AssertionVariable";
 pub(super) const GITLAB: &str = "GitLab";
+pub(super) const AWS_EKS_FILE: &str = "AwsEksFile";
+const WEB_IDENTITY_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";

@@ -8,6 +8,7 @@ mod assertion;
 mod assertion_command;
 mod assertion_url;
 mod assertion_variable;
+mod aws;
 mod azure_pipelines;
 mod github_actions;
 mod google_metadata;
@@ -186,6 +187,8 @@ const SOURCES: &[(&str, Read)] = &[
     (assertion_command::NAME, assertion_command::read),
     (assertion_url::NAME, assertion_url::read),
     (assertion_variable::NAME, assertion_variable::read),
+    (assertion_variable::AWS_EKS_FILE, assertion_variable::read_aws_eks),
+    (aws::NAME, aws::read),
     (azure_pipelines::NAME, azure_pipelines::read),
     (github_actions::NAME, github_actions::read),
     (assertion_variable::GITLAB, assertion_variable::read_gitlab),

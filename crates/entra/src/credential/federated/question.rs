@@ -1,7 +1,8 @@
 //! One HTTP request whose answer is, or holds, an assertion.
 
+use bytes::Bytes;
 use reqwest::{
-    Method,
+    Method, RequestBuilder,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
@@ -9,6 +10,7 @@ use sidekey_host::client::identity_http_allowed;
 use sidekey_oauth::Secret;
 use tokio::time::Instant;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{
     credential::{CredentialError, Surroundings},
@@ -23,6 +25,8 @@ pub(super) struct Question {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
+    /// Of a `POST`.
+    pub(super) body: Zeroizing<Vec<u8>>,
     /// Where in the answer the assertion is.
     pub(super) place: Place,
     /// What to do where the answer is a refusal.
@@ -36,12 +40,15 @@ pub(super) enum Place {
     Text,
     /// In a member of a JSON document (RFC 6901).
     Pointer(String),
+    /// In an element of an XML document that has one of that name.
+    Element(&'static str),
 }
 
 impl Question {
     /// A `GET` without headers.
     pub(super) fn get(source: &'static str, url: Url, place: Place, hint: &'static str) -> Self {
-        Self { source, method: Method::GET, url, headers: HeaderMap::new(), place, hint }
+        let (headers, body) = (HeaderMap::new(), Zeroizing::default());
+        Self { source, method: Method::GET, url, headers, body, place, hint }
     }
 
     /// Adds headers.
@@ -61,22 +68,30 @@ impl Question {
 
     /// Asks and gives the whole answer, if it is a good one.
     pub(super) async fn send(&self, world: &Surroundings, deadline: Instant) -> Result<Answer, CredentialError> {
-        let request = world
-            .http
-            .request(self.method.clone(), self.url.clone())
-            .header(header::ACCEPT, if self.place == Place::Text { "*/*" } else { "application/json" })
-            .headers(self.headers.clone())
-            .timeout(deadline.saturating_duration_since(Instant::now()));
-        let request = if self.method == Method::POST { request.header(header::CONTENT_LENGTH, 0) } else { request };
+        let request = self.request(world).timeout(deadline.saturating_duration_since(Instant::now()));
         let answer = http::send(request, world.clock.now()).await.map_err(|cause| {
             let reason = "check that it can be reached from here";
             self.error(&format!("did not answer: {}", cause.0), reason).passing()
         })?;
+        let said = self.place.code(&answer.body).map(|code| format!(" ({code})")).unwrap_or_default();
         match answer.status {
             200..300 => Ok(answer),
             status @ 300..400 => Err(self.error(&format!("answered {status}, which is not followed"), self.hint)),
-            status @ (429 | 500..) => Err(self.error(&format!("answered {status}"), self.hint).passing()),
-            status => Err(self.error(&format!("answered {status}"), self.hint)),
+            status @ (429 | 500..) => Err(self.error(&format!("answered {status}{said}"), self.hint).passing()),
+            status => Err(self.error(&format!("answered {status}{said}"), self.hint)),
+        }
+    }
+
+    fn request(&self, world: &Surroundings) -> RequestBuilder {
+        let request = world
+            .http
+            .request(self.method.clone(), self.url.clone())
+            .header(header::ACCEPT, if let Place::Pointer(_) = self.place { "application/json" } else { "*/*" })
+            .headers(self.headers.clone());
+        match (&self.method, self.body.is_empty()) {
+            (&Method::GET, _) => request,
+            (_, true) => request.header(header::CONTENT_LENGTH, 0),
+            (_, false) => request.body(Bytes::from_owner(self.body.clone())),
         }
     }
 
@@ -105,8 +120,27 @@ impl Place {
                 .map(|text| Secret::new(text.trim()))
                 .map_err(|_| "gave something that is no text"),
             Self::Pointer(pointer) => member(content, pointer),
+            Self::Element(name) => {
+                element(content, name).map(Secret::new).ok_or("gave XML without the token in its place")
+            }
         }
     }
+
+    /// The code of a refusal, where its form is known and it looks like one.
+    fn code(&self, content: &[u8]) -> Option<String> {
+        let Self::Element(_) = self else { return None };
+        let code = element(content, "Code")?;
+        (code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'))
+            .then(|| code.to_owned())
+    }
+}
+
+/// The text of the only kind of element that is looked for: without attributes, children or entities.
+pub(super) fn element<'a>(content: &'a [u8], name: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(content).ok()?;
+    let (_, behind) = text.split_once(&format!("<{name}>"))?;
+    let (text, _) = behind.split_once(&format!("</{name}>"))?;
+    (!text.contains(['<', '&'])).then(|| text.trim())
 }
 
 fn member(content: &[u8], pointer: &str) -> Result<Secret, &'static str> {
@@ -168,6 +202,13 @@ mod tests {
         ] {
             assert!(text(place, content).unwrap_err().contains(problem), "{content:?}");
         }
+        let xml = Place::Element("Token");
+        assert_eq!(text(&xml, b"<R><A>x</A><Token> a.b.c </Token></R>").as_deref(), Ok("a.b.c"));
+        for content in [&b"<Token>a<b/></Token>"[..], b"<Token>&lt;</Token>", b"<Token>a", b"<Token/>"] {
+            assert!(text(&xml, content).unwrap_err().contains("XML without"), "{content:?}");
+        }
+        assert_eq!(xml.code(b"<E><Code>AccessDenied</Code></E>").as_deref(), Some("AccessDenied"));
+        assert_eq!(xml.code(b"<E><Code>not a code</Code></E>"), None);
         assert!(text(&Place::Text, &vec![b'a'; MAX_BYTES + 1]).unwrap_err().contains("64 KiB"));
     }
 
