@@ -4,6 +4,7 @@ const TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const WEB = "00001111-aaaa-2222-bbbb-3333cccc4444";
 const API = "11112222-bbbb-3333-cccc-4444dddd5555";
 const SHELL = "22223333-cccc-4444-dddd-5555eeee6666";
+const CLOUD_SHELL = "2233b157-f44d-4812-b777-036cdaf9a96e";
 const ALICE = {
   upn: "alice@contoso.onmicrosoft.com",
   oid: "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb",
@@ -69,7 +70,11 @@ function directory(certificate, issuer) {
   const contoso = { id: TENANT, displayName: "Contoso", domains: ["contoso.onmicrosoft.com"], users: [ALICE] };
   const roleAssignments = [{ resource: "api", roles: ["Orders.Read.All"] }];
   const managedIdentities = [MACHINE, IDENTITY].map((identity) => ({ ...identity, roleAssignments }));
-  return JSON.stringify({ tenants: [contoso], apps: [web, api, shell], managedIdentities }, null, 2);
+  const consents = [{ resource: "api", scopes: ["Orders.Read"] }];
+  const cloudShell = { clientId: CLOUD_SHELL, name: "cloud shell", multiTenant: true, consents };
+  const hosts = { cloudShell: { client: "cloud shell", user: ALICE.upn } };
+  const apps = [web, api, shell, cloudShell];
+  return JSON.stringify({ tenants: [contoso], apps, managedIdentities, hosts }, null, 2);
 }
 
-module.exports = { TENANT, WEB, API, SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, MACHINE, IDENTITY, directory };
+module.exports = { TENANT, WEB, API, SHELL, CLOUD_SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, MACHINE, IDENTITY, directory };

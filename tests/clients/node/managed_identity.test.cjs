@@ -5,7 +5,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const { after, before, describe, it } = require("node:test");
 
-const { API, IDENTITY, MACHINE, TENANT, WEB } = require("./directory.cjs");
+const { API, CLOUD_SHELL, IDENTITY, MACHINE, TENANT, WEB } = require("./directory.cjs");
 const { Stage } = require("./stage.cjs");
 
 const NOBODY = "12345678-9999-8888-7777-666655554444";
@@ -43,6 +43,24 @@ describe("@azure/identity", () => {
       });
     });
   }
+
+  describe("on hosts that know fewer names", () => {
+    it("gets the token of the application's identity on Service Fabric", async () => {
+      await stage.isIdentityToken(await ask("servicefabric", { managed: {} }), MACHINE);
+    });
+
+    it("gets the token of the machine's own identity on Azure ML", async () => {
+      await stage.isIdentityToken(await ask("azureml", { managed: {} }), MACHINE);
+    });
+
+    it("gets an identity's token by its clientId on Azure ML", async () => {
+      await stage.isIdentityToken(await ask("azureml", { managed: { clientId: IDENTITY.clientId } }), IDENTITY);
+    });
+
+    it("gets the token of the cloud shell's user", async () => {
+      await stage.isUserToken(await ask("cloudshell", { managed: {} }), CLOUD_SHELL);
+    });
+  });
 
   describe("with the variables of workload identity", () => {
     const run = (assertion) => {

@@ -161,10 +161,10 @@ class Stage {
     assert.deepEqual(claims.roles, ["Orders.Read.All"]);
   }
 
-  async isUserToken(reply) {
+  async isUserToken(reply, client = names.WEB) {
     assert.ok(reply.token, JSON.stringify(reply));
     const claims = await this.validate(reply.token);
-    assert.deepEqual([claims.aud, claims.azp, claims.oid, claims.scp], [names.API, names.WEB, names.ALICE.oid, "Orders.Read"]);
+    assert.deepEqual([claims.aud, claims.azp, claims.oid, claims.scp], [names.API, client, names.ALICE.oid, "Orders.Read"]);
     return claims;
   }
 

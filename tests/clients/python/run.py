@@ -43,7 +43,8 @@ class Tap(unittest.TestResult):
 
     def addSubTest(self, test, subtest, err):
         if err:
-            self.line("not ok", subtest, "".join(traceback.format_exception(*err)))
+            print(subtest, flush=True)
+            self.line("not ok", test, "".join(traceback.format_exception(*err)))
 
     def tap(self):
         totals = [f"# pass {self.passed}", f"# fail {self.failed}"]
