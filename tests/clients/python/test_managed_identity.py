@@ -152,3 +152,13 @@ class Sidecar(Stage):
                 reply = self.header(self.on(host, **self.wish(NOBODY)), "own")
                 self.assertGreaterEqual(reply.status_code, 400, reply.text)
                 self.assertIn("Identity not found", reply.json()["detail"])
+
+    def test_a_host_that_takes_no_name_says_so_in_the_log_alone(self):
+        for host in ["servicefabric", "cloudshell"]:
+            with self.subTest(host):
+                reply = self.header(self.on(host, **self.wish()), "own")
+                self.assertEqual(reply.status_code, 500, reply.text)
+                problem = reply.json()
+                self.assertNotIn(IDENTITY.client, problem["detail"])
+                words = ["leave the identity's id out", problem["referenceId"]]
+                self.processes[-1].wait_for(lambda line: all(word in line for word in words))
