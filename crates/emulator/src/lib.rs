@@ -16,13 +16,13 @@ use std::{
     sync::Arc,
 };
 
-use sidekey_host::Clock;
+use sidekey_host::{Clock, UnixTime};
 
 use crate::{
     directory::Directory,
     http::{Faults, Hosts, RequestLog, Site},
     keys::{CertificateAuthority, Store, TokenKeys},
-    sts::{ExternalIssuers, Sessions, UsedAssertions},
+    sts::{ExternalIssuers, Revocations, Sessions, UsedAssertions},
     time::Jitter,
     vault::Vaults,
 };
@@ -59,6 +59,8 @@ pub struct Emulator {
     requests: RequestLog,
     hosts: Hosts,
     vaults: Vaults,
+    revocations: Revocations,
+    started: UnixTime,
 }
 
 /// Why an emulator cannot start: names the file, the line and what to write instead.
@@ -81,6 +83,7 @@ impl Emulator {
         Ok(Arc::new(Self {
             authority: CertificateAuthority::open(store.as_ref())?,
             keys: TokenKeys::open(store)?,
+            started: now,
             clock,
             jitter: Jitter::seeded(seed),
             issuers: ExternalIssuers::new(options.client),
@@ -90,6 +93,7 @@ impl Emulator {
             requests: RequestLog::default(),
             hosts,
             vaults: Vaults::new(std::mem::take(&mut directory.vaults), now),
+            revocations: Revocations::default(),
             directory,
         }))
     }

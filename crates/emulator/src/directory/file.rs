@@ -29,6 +29,9 @@ pub(super) struct DirectoryFile {
     /// Whether a client assertion works once only. Off, because SDKs rightly send a projected token more than once.
     #[serde(default)]
     pub(super) refuse_replayed_assertions: bool,
+    /// When a user has to prove more than a password.
+    #[serde(default)]
+    pub(super) conditional_access: Vec<RuleFile>,
     /// Replies that go wrong on purpose, from the start.
     #[serde(default)]
     pub(super) faults: Vec<Fault>,
@@ -226,8 +229,36 @@ pub(super) struct TrustedSubjectFile {
 pub(super) struct FederatedCredentialFile {
     pub(super) name: String,
     pub(super) issuer: String,
-    pub(super) subject: String,
+    /// Either this or an expression.
+    pub(super) subject: Option<String>,
+    pub(super) claims_matching_expression: Option<ExpressionFile>,
     pub(super) audience: String,
+    /// Such as `30s`: how long after the start it is not known yet.
+    pub(super) propagation: Option<String>,
+}
+
+/// The expression of a flexible credential.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ExpressionFile {
+    pub(super) value: String,
+    pub(super) language_version: Option<u8>,
+}
+
+/// A Conditional Access rule.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RuleFile {
+    /// Names of users; everybody who signs in if absent.
+    pub(super) users: Option<Vec<String>>,
+    /// All if absent.
+    pub(super) resources: Option<Vec<String>>,
+    /// All if absent; any of them is enough.
+    pub(super) scopes: Option<Vec<String>>,
+    /// 50076 (a second factor) if absent; or 50079 (enrol one), 50158 (another party), 53003 (blocked).
+    pub(super) code: Option<u64>,
+    /// The authentication context that satisfies the rule; `c1` if absent.
+    pub(super) context: Option<String>,
 }
 
 /// Delegated permissions of this application; for everyone unless users are named.

@@ -2,18 +2,24 @@
 
 mod certificate;
 mod check;
+mod expression;
 mod file;
 mod kind;
 mod read;
+mod rule;
 mod vault_file;
+
+use std::time::Duration;
 
 use sidekey_host::UnixTime;
 use sidekey_oauth::{ClientId, Secret, TenantId};
 use uuid::Uuid;
 
 pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
+pub(crate) use expression::MatchingExpression;
 pub(crate) use kind::{Agent, Host, Kind, ManagedIdentity};
 pub(crate) use read::read;
+pub(crate) use rule::Rule;
 
 use crate::{
     http::Fault,
@@ -26,6 +32,8 @@ pub(crate) struct Directory {
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<App>,
     pub(crate) hosts: Hosts,
+    /// Conditional Access.
+    pub(crate) rules: Vec<Rule>,
     pub(crate) lifetimes: Lifetimes,
     /// Whether a client assertion works once only.
     pub(crate) refuse_replayed_assertions: bool,
@@ -261,8 +269,37 @@ pub(crate) struct AppSecret {
 #[derive(Debug)]
 pub(crate) struct FederatedCredential {
     pub(crate) issuer: String,
-    pub(crate) subject: String,
+    pub(crate) subject: SubjectRule,
     pub(crate) audience: String,
+    /// How long after the start it is not known yet.
+    pub(crate) propagation: Duration,
+}
+
+/// Whom a federated credential means.
+#[derive(Debug)]
+pub(crate) enum SubjectRule {
+    /// This subject, case-sensitive.
+    Exact(String),
+    /// Whom an expression fits.
+    Flexible(MatchingExpression),
+}
+
+impl SubjectRule {
+    /// The subject, where it is one.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        match self {
+            Self::Exact(subject) => Some(subject),
+            Self::Flexible(_) => None,
+        }
+    }
+
+    /// Whether it means the bearer of these claims.
+    pub(crate) fn fits<'c>(&self, claim: impl Fn(&str) -> Option<&'c str>) -> bool {
+        match self {
+            Self::Exact(subject) => claim("sub") == Some(subject),
+            Self::Flexible(expression) => expression.holds(claim),
+        }
+    }
 }
 
 /// Claims that a resource may ask to have in its tokens.

@@ -87,7 +87,8 @@ struct Revocation {
     user: String,
 }
 
-/// `POST /sidekey/revoke`: a user's codes and refresh tokens stop working.
+/// `POST /sidekey/revoke`: a user's codes and refresh tokens stop working, and resources that evaluate access continuously
+/// refuse the access tokens from before.
 pub(super) async fn revoke(State(site): State<Site>, body: Bytes) -> Response {
     let revocation: Revocation = match serde_json::from_slice(&body) {
         Ok(revocation) => revocation,
@@ -100,7 +101,9 @@ pub(super) async fn revoke(State(site): State<Site>, body: Bytes) -> Response {
     let Some(user) = user else {
         return problem(StatusCode::NOT_FOUND, "there is no such user");
     };
-    let count = site.emulator.sessions.revoke(user.oid, site.emulator.clock.now());
+    let now = site.emulator.clock.now();
+    site.emulator.revocations.revoke(user.oid, now);
+    let count = site.emulator.sessions.revoke(user.oid, now);
     Json(json!({ "revoked": count })).into_response()
 }
 

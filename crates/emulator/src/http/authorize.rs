@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     directory::{App, Tenant, User},
-    sts::{Code, Form, Place, Refusal, Requested, SignIn, check_account},
+    sts::{Code, Form, Place, Refusal, Requested, RequestedClaims, SignIn, check_account},
 };
 
 /// `GET`: the sign-in page, or the redirect if nobody is to be asked.
@@ -133,7 +133,8 @@ impl<'a> Authorization<'a> {
         check_account(user, requested.resource)?;
         requested.granted(self.client, user)?;
         let client = self.client.client_id.clone();
-        let sign_in = SignIn { client, tenant: tenant.id, oid: user.oid, scope, at: emulator.clock.now() };
+        let (at, contexts) = (emulator.clock.now(), RequestedClaims::read(self.form)?.contexts);
+        let sign_in = SignIn { client, tenant: tenant.id, oid: user.oid, scope, at, contexts };
         let get = |name: &str| self.form.get(name).map(str::to_owned);
         let redirect_uri = self.form.require("redirect_uri")?.to_owned();
         emulator.sessions.new_code(Code {

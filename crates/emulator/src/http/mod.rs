@@ -11,6 +11,7 @@ mod metadata;
 mod observe;
 mod page;
 mod request_log;
+mod resource;
 mod site;
 mod start_page;
 mod test_token;
@@ -63,6 +64,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/sidekey/faults", get(admin::faults).post(admin::add_fault).delete(admin::clear_faults))
         .route("/sidekey/keys/rotate", axum::routing::post(admin::rotate))
         .route("/sidekey/revoke", axum::routing::post(admin::revoke))
+        .route("/sidekey/resource", any(resource::show))
         .merge(hosts::env_router())
         .route("/sidekey/vaults/{vault}/certificates/{certificate}/rotate", axum::routing::post(vault::rotate))
         .layer(middleware::from_fn(admin::same_site));

@@ -1,7 +1,8 @@
 //! `GET /sidekey/token?user=alice`: a test user's access token as plain text, for scripts and curl lines.
 //!
 //! A short way to what the password grant gives, by the same rules: `user` is a user's name, the part before the `@` being enough;
-//! `client` an application's name or id, at first a public one; `scope` what it asks for, at first all that it was consented to.
+//! `client` an application's name or id, at first a public one; `scope` what it asks for, at first all that it was consented to;
+//! `claims` the claims of a challenge, JSON.
 
 use axum::{
     extract::{Query, State},
@@ -24,6 +25,7 @@ pub(super) struct Wish {
     user: String,
     client: Option<String>,
     scope: Option<String>,
+    claims: Option<String>,
 }
 
 /// The token, or what to write instead.
@@ -79,6 +81,7 @@ fn form<'d>(directory: &'d Directory, wish: &Wish) -> Result<(&'d Tenant, String
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", grant::PASSWORD).append_pair("client_id", client.client_id.as_str());
     form.append_pair("username", &user.upn).append_pair("password", password.expose()).append_pair("scope", &scope);
+    form.append_pair("claims", wish.claims.as_deref().unwrap_or_default());
     Ok((tenant, form.finish()))
 }
 

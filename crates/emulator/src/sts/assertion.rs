@@ -58,13 +58,29 @@ impl Claims {
             .ok_or_else(|| Refusal::malformed_jwt(format!("The claim '{name}' is missing or is not a string.")))
     }
 
-    /// The audiences: one text or a list.
-    pub(crate) fn audiences(&self) -> Vec<&str> {
-        match self.0.get("aud") {
+    /// All of them.
+    pub(crate) fn all(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// A claim that is a list of texts; one alone counts as a list.
+    pub(crate) fn list(&self, name: &str) -> Vec<&str> {
+        match self.0.get(name) {
             Some(Value::String(one)) => vec![one],
             Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// Claims as they are, for tests.
+    #[cfg(test)]
+    pub(super) fn from_json(text: &str) -> Self {
+        Self(parse_object(text.as_bytes()).unwrap())
+    }
+
+    /// The audiences: one text or a list.
+    pub(crate) fn audiences(&self) -> Vec<&str> {
+        self.list("aud")
     }
 
     /// When the token stops being good, skew included.

@@ -188,6 +188,27 @@ catalogue! {
     /// The issuer is Entra itself.
     entra_issued(): 400 invalid_request 700222
         "AAD-issued tokens may not be used for federated identity flows.";
+    /// The same two on an application with flexible credentials.
+    flexible_audience(audience): 401 invalid_client 7002121
+        "No matching federated identity record found for presented assertion audience '{audience}' or no federated identity credential expression matched. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+    /// No expression fits the subject either.
+    flexible_subject(subject): 401 invalid_client 7002131
+        "No matching federated identity record found for presented assertion subject '{subject}' or no federated identity credential expression matched. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+    /// The credential is too new.
+    federated_not_yet(issuer, subject, audience): 400 invalid_request 70021
+        "No matching federated identity record found for presented assertion. Assertion Issuer: '{issuer}'. Assertion Subject: '{subject}'. Assertion Audience: '{audience}'. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+    /// A user's token of Entra as an assertion.
+    user_token_assertion(): 401 invalid_client 700229
+        "Only app-only tokens can be used as Federated Identity Credentials for AAD issuer.";
+    /// Entra's token is not a user-assigned managed identity's.
+    not_a_managed_identity(issuer): 400 invalid_request 700226
+        "Only tokens of user-assigned managed identities can be used as federated identity credentials for the issuer '{issuer}'.";
+    /// A managed identity's token, but for another resource.
+    entra_audience(audience, issuer): 400 invalid_request 700227
+        "The token audience '{audience}' cannot be used as a federated identity credential for the issuer '{issuer}'.";
+    /// A managed identity's token where it is none.
+    entra_issuer_not_allowed(issuer, id): 400 invalid_request 700236
+        "Tokens of the issuer '{issuer}' may not be used for federated identity flows of the application '{id}': it must be an application of the same tenant.";
     /// The issuer's documents cannot be read.
     issuer_unreachable(why): 400 invalid_request 90061
         "Request to External OIDC endpoint failed. {why}";

@@ -3,43 +3,97 @@
 //! See <https://learn.microsoft.com/entra/workload-id/workload-identity-federation>.
 
 use sidekey_jose::Algorithm;
+use sidekey_oauth::Cloud;
+use url::Url;
 
-use super::{Refusal, TokenRequest, assertion::Assertion};
+use super::{
+    Refusal, TokenRequest,
+    assertion::{Assertion, Claims},
+    entra_issued,
+    fmi::TOKEN_EXCHANGE,
+};
 use crate::directory::{App, FederatedCredential};
 
-/// Checks an assertion so that the most specific code appears: issuer, audience, subject, keys, signature, time.
+/// Checks an assertion so that the most specific code appears: issuer, audience, subject, propagation, keys, signature, time.
 pub(crate) async fn check(request: &TokenRequest<'_>, app: &App, assertion: &Assertion<'_>) -> Result<(), Refusal> {
     let algorithm = assertion.header().algorithm().map_err(Refusal::malformed_jwt)?;
     if algorithm != Algorithm::RS256 {
         let why = format!("The algorithm '{algorithm}' is not supported for federated credentials: use RS256.");
         return Err(Refusal::malformed_jwt(why));
     }
-    let issuer = assertion.claims().require("iss")?;
-    match_credential(app, assertion, issuer, request.is_entra_issuer(issuer))?;
+    let claims = assertion.claims();
+    let (issuer, subject) = (claims.require("iss")?, claims.require("sub")?);
+    let trusted = by_issuer(app, issuer)?;
+    let other_cloud = is_other_cloud(issuer);
+    if request.is_entra_issuer(issuer) && !other_cloud {
+        let found = entra_issued::check(request, app, &trusted, assertion)?;
+        return check_propagation(request, &[found], claims);
+    }
+    if other_cloud && claims.text("scp").is_some() {
+        return Err(Refusal::user_token_assertion());
+    }
+    let found = by_audience_and_subject(app, &trusted, claims, subject, other_cloud)?;
+    check_propagation(request, &found, claims)?;
     check_signature(request, assertion, issuer).await?;
-    assertion.claims().check_time(request.now, Refusal::assertion_time)
+    claims.check_time(request.now, Refusal::assertion_time)
 }
 
-/// Finds the federated credential by exact, case-sensitive comparison.
-fn match_credential(app: &App, assertion: &Assertion<'_>, issuer: &str, is_entra: bool) -> Result<(), Refusal> {
-    let claims = assertion.claims();
-    let (subject, audiences) = (claims.require("sub")?, claims.audiences());
+/// The credentials that trust an issuer, by exact, case-sensitive comparison.
+fn by_issuer<'a>(app: &'a App, issuer: &str) -> Result<Vec<&'a FederatedCredential>, Refusal> {
     if app.federated_credentials.is_empty() {
         return Err(Refusal::no_federated_credentials(&app.client_id, &app.name));
     }
-    let by_issuer: Vec<_> = app.federated_credentials.iter().filter(|own| own.issuer == issuer).collect();
-    if by_issuer.is_empty() {
-        return Err(Refusal::federated_issuer(issuer));
-    }
-    if is_entra {
-        return Err(Refusal::entra_issued());
-    }
-    let names = |own: &&&FederatedCredential| audiences.contains(&own.audience.as_str());
-    let by_audience: Vec<_> = by_issuer.iter().filter(names).collect();
+    let trusted: Vec<_> = app.federated_credentials.iter().filter(|own| own.issuer == issuer).collect();
+    if trusted.is_empty() { Err(Refusal::federated_issuer(issuer)) } else { Ok(trusted) }
+}
+
+/// Those of them that fit the token, just as exactly.
+fn by_audience_and_subject<'a>(
+    app: &App,
+    trusted: &[&'a FederatedCredential],
+    claims: &Claims,
+    subject: &str,
+    other_cloud: bool,
+) -> Result<Vec<&'a FederatedCredential>, Refusal> {
+    let flexible = app.federated_credentials.iter().any(|own| own.subject.exact().is_none());
+    let audiences = claims.audiences();
+    // Another cloud's token holds the id of the resource that the credential names.
+    let names_exchange = |own: &FederatedCredential| {
+        other_cloud
+            && audiences == [TOKEN_EXCHANGE]
+            && Cloud::all().iter().any(|cloud| cloud.token_exchange_audience == Some(own.audience.as_str()))
+    };
+    let fits = |own: &&&FederatedCredential| audiences.contains(&own.audience.as_str()) || names_exchange(own);
+    let by_audience: Vec<_> = trusted.iter().filter(fits).collect();
     if by_audience.is_empty() {
-        return Err(Refusal::federated_audience(audiences.join(" ")));
+        let audiences = audiences.join(" ");
+        return Err(if flexible {
+            Refusal::flexible_audience(audiences)
+        } else {
+            Refusal::federated_audience(audiences)
+        });
     }
-    if by_audience.iter().any(|own| own.subject == subject) { Ok(()) } else { Err(Refusal::federated_subject(subject)) }
+    let found: Vec<_> =
+        by_audience.into_iter().filter(|own| own.subject.fits(|claim| claims.text(claim))).copied().collect();
+    match (found.is_empty(), flexible) {
+        (false, _) => Ok(found),
+        (true, true) => Err(Refusal::flexible_subject(subject)),
+        (true, false) => Err(Refusal::federated_subject(subject)),
+    }
+}
+
+/// A new credential is not known everywhere at once.
+fn check_propagation(
+    request: &TokenRequest<'_>,
+    found: &[&FederatedCredential],
+    claims: &Claims,
+) -> Result<(), Refusal> {
+    let age = request.now.since(request.emulator.started);
+    if found.iter().any(|own| own.propagation <= age) {
+        return Ok(());
+    }
+    let text = |claim| claims.text(claim).unwrap_or_default();
+    Err(Refusal::federated_not_yet(text("iss"), text("sub"), claims.audiences().join(" ")))
 }
 
 async fn check_signature(request: &TokenRequest<'_>, assertion: &Assertion<'_>, issuer: &str) -> Result<(), Refusal> {
@@ -53,4 +107,45 @@ async fn check_signature(request: &TokenRequest<'_>, assertion: &Assertion<'_>, 
         return Ok(());
     }
     Err(Refusal::federated_signature("The provided signature value did not match the expected signature value."))
+}
+
+/// Whether an issuer is another of Microsoft's clouds than the public one, which is the one that is emulated.
+fn is_other_cloud(issuer: &str) -> bool {
+    let host = issuer.parse::<Url>().ok().and_then(|url| url.host_str().map(str::to_owned));
+    let cloud = host.and_then(|host| Cloud::of_host(&host));
+    cloud.is_some_and(|cloud| Some(cloud) != Cloud::all().first())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::{Directory, read};
+
+    fn directory() -> Directory {
+        let yaml = "tenants:\n  - {id: aaaabbbb-0000-cccc-1111-dddd2222eeee, displayName: C}\napps:\n  \
+            - clientId: a\n    name: a\n    multiTenant: true\n    federatedCredentials:\n      \
+            - {name: gov, issuer: https://login.microsoftonline.us/t/v2.0, subject: s, audience: api://AzureADTokenExchangeUSGov}\n";
+        read(yaml, std::path::Path::new(".")).unwrap()
+    }
+
+    fn judge(claims: &str, other_cloud: bool) -> Option<u64> {
+        let directory = directory();
+        let app = &directory.apps[0];
+        let claims = Claims::from_json(claims);
+        let trusted = by_issuer(app, claims.text("iss").unwrap()).map_err(|refusal| refusal.code);
+        let found =
+            trusted.map(|trusted| by_audience_and_subject(app, &trusted, &claims, "s", other_cloud).map(|_| ()));
+        found.map_or_else(Some, |found| found.err().map(|refusal| refusal.code))
+    }
+
+    #[test]
+    fn another_clouds_token_holds_the_resources_id() {
+        let token = r#"{"iss":"https://login.microsoftonline.us/t/v2.0","sub":"s","aud":"fb60f99c-7a34-4190-8149-302f77469936"}"#;
+        assert_eq!(judge(token, true), None);
+        assert_eq!(judge(token, false), Some(700_212));
+        assert_eq!(judge(&token.replace("fb60", "fb61"), true), Some(700_212));
+        assert_eq!(judge(&token.replace("\"s\"", "\"t\""), true), Some(700_213));
+        assert!(is_other_cloud("https://login.microsoftonline.us/t/v2.0"));
+        assert!(!is_other_cloud("https://login.microsoftonline.com/t/v2.0") && !is_other_cloud("https://x.example"));
+    }
 }

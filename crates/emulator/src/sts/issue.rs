@@ -2,6 +2,8 @@
 //!
 //! See <https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference>.
 
+use std::time::Duration;
+
 use aws_lc_rs::{digest, rand};
 use serde_json::{Map, Value, json};
 use sidekey_jose::{Algorithm, base64url, sign_compact};
@@ -50,6 +52,11 @@ pub(crate) fn access_token(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Res
     };
     let lifetime = request.emulator.jitter.between(range);
     let mut claims = standard_claims(request, lifetime)?;
+    if let Some(since) = grant.claims.not_before {
+        let from = json!(since.min(request.now).max(request.now - Duration::from_secs(BACKDATED)).0);
+        claims.extend([("iat".to_owned(), from.clone()), ("nbf".to_owned(), from)]);
+    }
+    claims.extend(request.confirmation.clone().map(|confirmation| ("cnf".to_owned(), confirmation)));
     claims.extend(match grant.resource.token_version {
         TokenVersion::V1 => v1_claims(grant),
         TokenVersion::V2 => v2_claims(request, grant),

@@ -119,7 +119,8 @@ async fn kept(
     let kid = ring.signing().map(|key| key.kid.clone());
     let (form, place) = (Form::default(), Place::Tenant(tenant));
     let (asked, segment, grant) = (origin, &*place.segment(), grant::CLIENT_CREDENTIALS);
-    let request = TokenRequest { emulator, ring, origin, asked, segment, place, v1: false, grant, form: &form, now };
+    let (form, v1, confirmation) = (&form, false, None);
+    let request = TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant, form, confirmation, now };
     let reply = make(&request)?;
     let lifetime = reply.get("expires_in").and_then(Value::as_u64).unwrap_or_default();
     let token = reply.get("access_token").and_then(Value::as_str).unwrap_or_default();

@@ -7,6 +7,9 @@ mod bearer;
 mod catalogue;
 mod certificate_assertion;
 mod client;
+mod conditional_access;
+mod confirmation;
+mod entra_issued;
 mod federated_assertion;
 mod fmi;
 mod form;
@@ -19,6 +22,8 @@ mod place;
 mod replay;
 mod reply;
 mod requested_claims;
+mod resource;
+mod revocations;
 mod scope;
 mod sessions;
 mod user_info;
@@ -39,6 +44,8 @@ pub(crate) use place::Place;
 pub(crate) use replay::UsedAssertions;
 pub(crate) use reply::{Reply, UserTokens, check_account};
 pub(crate) use requested_claims::RequestedClaims;
+pub(crate) use resource::{Verdict, judge};
+pub(crate) use revocations::Revocations;
 pub(crate) use scope::Requested;
 pub(crate) use sessions::{Code, Sessions, SignIn};
 pub(crate) use user_info::user_info;
@@ -61,6 +68,8 @@ pub(crate) struct TokenRequest<'e> {
     pub(crate) v1: bool,
     pub(crate) grant: &'e str,
     pub(crate) form: &'e Form,
+    /// The `cnf` claim that binds the token to a key; `None` for a bearer token.
+    pub(crate) confirmation: Option<serde_json::Value>,
     pub(crate) now: UnixTime,
 }
 
@@ -86,9 +95,11 @@ pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<
     if !app.kind.may_use(name) {
         return Err(Refusal::unsupported_grant(name));
     }
+    let confirmation = confirmation::read(form)?;
     let ring = emulator.keys.ring().await.map_err(Refusal::internal)?;
     let now = emulator.clock.now();
-    let request = TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant: name, form, now };
+    let request =
+        TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant: name, form, confirmation, now };
     let proof = client::authenticate(&request, app, &credential).await?;
     grant(&request, app, proof)
 }

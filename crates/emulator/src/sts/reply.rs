@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use sidekey_jose::base64url;
 
 use super::{
-    Proof, Refusal, RequestedClaims, TokenRequest,
+    Proof, Refusal, RequestedClaims, TokenRequest, conditional_access,
     issue::{self, Grant},
     scope::Requested,
     sessions::SignIn,
@@ -53,6 +53,7 @@ impl UserTokens<'_> {
         check_account(user, requested.resource)?;
         let scopes = requested.granted(client, user)?;
         let resource = requested.resource;
+        conditional_access::check(&request.emulator.directory, (user, resource), &scopes, claims)?;
         let given = user.role_assignments.iter().filter(|given| given.resource == resource.client_id);
         let roles = given.flat_map(|given| given.roles.clone()).collect();
         let (identifier, scopes) = (requested.identifier.as_str(), scopes.as_slice());
@@ -62,7 +63,7 @@ impl UserTokens<'_> {
         let mut reply = Reply::from_iter([("scope".to_owned(), json!(scope))]);
         put_access_token(request, &grant, &mut reply)?;
         if requested.has("offline_access") {
-            let token = request.emulator.sessions.new_refresh_token(self.sign_in(request))?;
+            let token = request.emulator.sessions.new_refresh_token(self.sign_in(request, claims))?;
             reply.insert("refresh_token".to_owned(), json!(token.expose()));
         }
         if requested.has("openid") {
@@ -76,13 +77,14 @@ impl UserTokens<'_> {
         Ok(reply)
     }
 
-    fn sign_in(&self, request: &TokenRequest<'_>) -> SignIn {
+    fn sign_in(&self, request: &TokenRequest<'_>, claims: &RequestedClaims) -> SignIn {
         SignIn {
             client: self.client.client_id.clone(),
             tenant: self.tenant.id,
             oid: self.user.oid,
             scope: self.requested.as_asked(),
             at: request.now,
+            contexts: claims.contexts.clone(),
         }
     }
 }
@@ -104,7 +106,7 @@ fn put_access_token(request: &TokenRequest<'_>, grant: &Grant<'_>, reply: &mut R
     let made = issue::access_token(request, grant)?;
     let number = |seconds: u64| if request.v1 { json!(seconds.to_string()) } else { json!(seconds) };
     let mut put = |name: &str, value: Value| reply.insert(name.to_owned(), value);
-    put("token_type", json!("Bearer"));
+    put("token_type", json!(if request.confirmation.is_some() { "pop" } else { "Bearer" }));
     put("expires_in", number(made.lifetime));
     put("ext_expires_in", number(made.lifetime));
     if made.lifetime >= LONG {

@@ -1,6 +1,8 @@
 //! The `claims` parameter (OpenID Connect Core 1.0 §5.5), as far as it changes an access token.
 
 use serde_json::Value;
+use sidekey_host::UnixTime;
+use sidekey_jose::NumericDate;
 
 use super::{Form, Refusal};
 
@@ -11,6 +13,8 @@ pub(crate) struct RequestedClaims {
     pub(crate) capabilities: Vec<String>,
     /// Authentication contexts asked for.
     pub(crate) contexts: Vec<String>,
+    /// The token must not be older than this: the answer to a challenge after a revocation.
+    pub(crate) not_before: Option<UnixTime>,
 }
 
 impl RequestedClaims {
@@ -18,9 +22,20 @@ impl RequestedClaims {
     pub(crate) fn read(form: &Form) -> Result<Self, Refusal> {
         let Some(text) = form.get("claims") else { return Ok(Self::default()) };
         let claims = sidekey_jose::parse_object(text.as_bytes()).map_err(|_| Refusal::malformed_claims())?;
-        let asked =
-            |name: &str| claims.get("access_token").and_then(|token| token.get(name)).map(values).unwrap_or_default();
-        Ok(Self { capabilities: asked("xms_cc"), contexts: asked("acrs") })
+        let claim = |name: &str| claims.get("access_token").and_then(|token| token.get(name));
+        let asked = |name: &str| claim(name).map(values).unwrap_or_default();
+        let not_before = claim("nbf").and_then(|claim| NumericDate::from_value(claim.get("value")?));
+        let not_before = not_before.map(|time| UnixTime(time.0));
+        Ok(Self { capabilities: asked("xms_cc"), contexts: asked("acrs"), not_before })
+    }
+
+    /// What a sign-in has proved already counts for what comes of it.
+    pub(crate) fn add_contexts<'a>(&mut self, proved: impl IntoIterator<Item = &'a str>) {
+        for context in proved {
+            if !self.contexts.iter().any(|own| own == context) {
+                self.contexts.push(context.to_owned());
+            }
+        }
     }
 
     /// Whether the client understands claims challenges, and so may have tokens that live long.
@@ -51,6 +66,11 @@ mod tests {
         assert!(claims.handles_challenges());
         assert_eq!(claims.contexts, ["c1"]);
         assert_eq!(read("{}"), Ok(RequestedClaims::default()));
+        for nbf in ["\"1700000000\"", "1700000000"] {
+            let claims =
+                read(&format!("{{\"access_token\":{{\"nbf\":{{\"essential\":true,\"value\":{nbf}}}}}}}")).unwrap();
+            assert_eq!(claims.not_before, Some(UnixTime(1_700_000_000)));
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct SignIn {
     /// The scopes that were asked, for requests that name none.
     pub(crate) scope: String,
     pub(crate) at: UnixTime,
+    /// Authentication contexts that the sign-in satisfied.
+    pub(crate) contexts: Vec<String>,
 }
 
 /// What an authorization code stands for.
@@ -163,7 +165,14 @@ mod tests {
 
     fn sign_in(at: u64) -> SignIn {
         let client = "22223333-cccc-4444-dddd-5555eeee6666".parse().unwrap();
-        SignIn { client, tenant: Uuid::nil(), oid: Uuid::from_u128(1), scope: String::new(), at: UnixTime(at) }
+        SignIn {
+            client,
+            tenant: Uuid::nil(),
+            oid: Uuid::from_u128(1),
+            scope: String::new(),
+            at: UnixTime(at),
+            contexts: Vec::new(),
+        }
     }
 
     fn code(at: u64) -> Code {

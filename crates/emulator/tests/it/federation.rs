@@ -19,14 +19,19 @@ const SUBJECT: &str = "system:serviceaccount:shop:orders";
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// An issuer whose key can be changed, and which counts how often its keys were asked for.
-struct OtherIssuer {
-    url: String,
+pub(crate) struct OtherIssuer {
+    pub(crate) url: String,
     keys: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl OtherIssuer {
     async fn start(identity: &Identity) -> Self {
+        Self::named(identity, "127.0.0.1").await
+    }
+
+    /// One that goes by a name, which the client has to resolve.
+    pub(crate) async fn named(identity: &Identity, host: &str) -> Self {
         let (keys, asked) = (Arc::new(Mutex::new(identity.jwks("key-1"))), Arc::new(AtomicUsize::new(0)));
         let url = Arc::new(Mutex::new(String::new()));
         let (own_keys, own_asked, own_url) = (Arc::clone(&keys), Arc::clone(&asked), Arc::clone(&url));
@@ -40,7 +45,7 @@ impl OtherIssuer {
             async move { Json(keys) }
         };
         let router = Router::new().route("/.well-known/openid-configuration", get(metadata)).route("/keys", get(jwks));
-        let address = serve(router).await;
+        let address = serve(router).await.replace("127.0.0.1", host);
         url.lock().unwrap().clone_from(&address);
         Self { url: address, keys, asked }
     }

@@ -5,11 +5,14 @@
 mod administration;
 mod agents;
 mod certificates;
+mod conditional_access;
 mod discovery;
 mod federation;
+mod federation_rules;
 mod flows;
 mod hosts;
 mod keys;
+mod possession;
 mod refusals;
 mod support;
 mod tokens;

@@ -34,9 +34,12 @@ impl Fixture {
     }
 
     pub(crate) async fn with(directory: &str) -> Self {
-        sidekey_host::tls::install_crypto_provider();
+        Self::asking_with(directory, client()).await
+    }
+
+    /// One whose requests to other issuers go through a client of the test's own.
+    pub(crate) async fn asking_with(directory: &str, http: reqwest::Client) -> Self {
         let clock = Arc::new(ManualClock::at(UnixTime(NOW)));
-        let http = client();
         let state = state_folder().await;
         let state_folder = Some(state.path().to_owned());
         let arc_key_folder = Some(state.path().join("arc"));

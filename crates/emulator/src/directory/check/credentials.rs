@@ -1,13 +1,14 @@
 //! What applications prove themselves with.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use sidekey_host::UnixTime;
 
 use super::{Checker, each};
 use crate::directory::{
-    AppSecret, FederatedCredential, RegisteredCertificate, TrustedSubject, certificate,
-    file::{FederatedCredentialFile, SecretFile, TrustedSubjectFile},
+    AppSecret, FederatedCredential, MatchingExpression, RegisteredCertificate, SubjectRule, TrustedSubject,
+    certificate,
+    file::{ExpressionFile, FederatedCredentialFile, SecretFile, TrustedSubjectFile},
 };
 
 impl Checker<'_> {
@@ -48,17 +49,63 @@ impl Checker<'_> {
                 let what = "3 to 120 letters, digits, `-` and `_`, a letter or digit first";
                 self.fault(&format!("{path}.name"), format!("`{}` is not allowed: write {what}", file.name));
             }
-            for (key, text) in [("issuer", &file.issuer), ("subject", &file.subject), ("audience", &file.audience)] {
-                if text.is_empty() || text.trim() != text || text.chars().count() > 600 {
-                    self.fault(&format!("{path}.{key}"), "write 1 to 600 characters without blanks around them");
-                }
+            for (key, text) in [("issuer", &file.issuer), ("audience", &file.audience)] {
+                self.federated_text(&format!("{path}.{key}"), text);
             }
-            if !seen.insert((file.issuer.clone(), file.subject.clone())) {
+            let written =
+                file.subject.clone().or(file.claims_matching_expression.as_ref().map(|own| own.value.clone()));
+            if !seen.insert((file.issuer.clone(), written)) {
                 self.fault(path, "this issuer and subject are there twice");
             }
-            Some(FederatedCredential { issuer: file.issuer, subject: file.subject, audience: file.audience })
+            let propagation = file.propagation.as_deref().map_or(Ok(Duration::ZERO), duration);
+            let propagation = self.ok(&format!("{path}.propagation"), propagation);
+            let subject = self.subject_rule(file.subject, file.claims_matching_expression, (path, &file.issuer));
+            let FederatedCredentialFile { issuer, audience, .. } = file;
+            Some(FederatedCredential { issuer, subject: subject?, audience, propagation: propagation? })
         })
     }
+
+    /// A subject, or an expression in the only version that there is.
+    fn subject_rule(
+        &mut self,
+        subject: Option<String>,
+        expression: Option<ExpressionFile>,
+        (path, issuer): (&str, &str),
+    ) -> Option<SubjectRule> {
+        match (subject, expression) {
+            (Some(subject), None) => {
+                self.federated_text(&format!("{path}.subject"), &subject);
+                Some(SubjectRule::Exact(subject))
+            }
+            (None, Some(expression)) => {
+                let path = format!("{path}.claimsMatchingExpression");
+                if let Some(version) = expression.language_version.filter(|version| *version != 1) {
+                    self.fault(&format!("{path}.languageVersion"), format!("is {version}: write 1"));
+                }
+                let parsed = MatchingExpression::parse(&expression.value, issuer);
+                self.ok(&format!("{path}.value"), parsed).map(SubjectRule::Flexible)
+            }
+            _ => {
+                self.fault(path, "write exactly one of `subject` and `claimsMatchingExpression`");
+                None
+            }
+        }
+    }
+
+    fn federated_text(&mut self, path: &str, text: &str) {
+        if text.is_empty() || text.trim() != text || text.chars().count() > 600 {
+            self.fault(path, "write 1 to 600 characters without blanks around them");
+        }
+    }
+}
+
+/// Seconds, minutes or hours: `30s`, `2m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600)];
+    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)));
+    let seconds =
+        found.and_then(|(number, seconds)| number.parse::<u32>().ok().map(|number| u64::from(number) * seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("`{text}` is no duration such as `30s`, `2m` or `1h`"))
 }
 
 /// Reads an RFC 3339 time.

@@ -5,6 +5,7 @@ mod app;
 mod credentials;
 mod managed_identity;
 mod names;
+mod rule;
 mod vault;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec
         apps,
         tenants,
         hosts: checker.hosts(file.hosts),
+        rules: each(file.conditional_access, "conditionalAccess", |rule, path| Some(checker.rule(rule, path))),
         lifetimes: checker.lifetimes(&file.lifetimes),
         refuse_replayed_assertions: file.refuse_replayed_assertions,
         faults: each(file.faults, "faults", |fault, path| checker.ok(path, fault.check().map(|()| fault.clone()))),

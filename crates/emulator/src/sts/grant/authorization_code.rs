@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) -> Result<Reply, Refusal> {
     let form = request.form;
     let (code, redirect_uri) = (form.require("code")?, form.require("redirect_uri")?);
-    let claims = RequestedClaims::read(form)?;
+    let mut claims = RequestedClaims::read(form)?;
     let lifetime = request.emulator.directory.lifetimes.authorization_code;
     let code = request.emulator.sessions.redeem_code(code, request.now, lifetime)?;
     if code.sign_in.client != client.client_id || !request.place.admits(code.sign_in.tenant) {
@@ -22,6 +22,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
         return Err(Refusal::redirect_uri_changed(redirect_uri, &code.redirect_uri));
     }
     check_verifier(&code, form.get("code_verifier"))?;
+    claims.add_contexts(code.sign_in.contexts.iter().map(String::as_str));
     let mut tokens = request.signed_in(&code.sign_in, client, proof)?;
     tokens.nonce = code.nonce;
     tokens.reply(request, &claims)

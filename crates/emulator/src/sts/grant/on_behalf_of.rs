@@ -24,7 +24,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     if user_fic::is_meant(client, form) {
         return user_fic::exchange(request, client, proof, assertion);
     }
-    let claims = RequestedClaims::read(form)?;
+    let mut claims = RequestedClaims::read(form)?;
     let assertion = Assertion::parse(assertion)?;
     own_token::check_signature(&request.ring, &assertion).map_err(Refusal::obo_signature)?;
     let user_claims = assertion.claims();
@@ -36,6 +36,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     if user_claims.text("scp").is_none() {
         return Err(Refusal::obo_without_user(&client.client_id));
     }
+    claims.add_contexts(user_claims.list("acrs"));
     let oid = user_claims.require("oid")?;
     let user = Uuid::try_parse(oid).ok().and_then(|oid| tenant.user_by_oid(oid));
     let user = user.ok_or_else(|| Refusal::user_not_found(oid, tenant.name()))?;
