@@ -115,8 +115,15 @@ class Certificate:
         return pkcs12.serialize_key_and_certificates(b"key", self.key, self.certificate, None, encryption)
 
 
-def directory(certificate, issuer):
-    """A directory file (JSON is YAML): a web API, the API behind it, and a client that signs users in."""
+def directory(certificate, issuer, entra):
+    """A directory file (JSON is YAML): a web API, the API behind it, and a client that signs users in.
+
+    The web API trusts the tokens of another issuer, and those of a managed identity, whose issuer is Entra itself.
+    """
+    credentials = [
+        {"name": "shop", "issuer": issuer, "subject": SUBJECT, "audience": AUDIENCE},
+        {"name": "identity", "issuer": entra, "subject": IDENTITY.principal, "audience": AUDIENCE},
+    ]
     web = {
         "clientId": WEB,
         "name": "web",
@@ -126,7 +133,7 @@ def directory(certificate, issuer):
         "scopes": ["access_as_user"],
         "secrets": [{"value": WEB_SECRET}],
         "certificates": [{"pem": certificate.pem}],
-        "federatedCredentials": [{"name": "shop", "issuer": issuer, "subject": SUBJECT, "audience": AUDIENCE}],
+        "federatedCredentials": credentials,
         "consents": [{"resource": "api", "scopes": ["Orders.Read"]}],
         "roleAssignments": [{"resource": "api", "roles": ["Orders.Read.All"]}],
     }

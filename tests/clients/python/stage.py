@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -118,9 +119,11 @@ class Stage(unittest.TestCase):
         cls.issuer = issuer.Issuer()
         cls.addClassCleanup(cls.close)
         file = cls.folder / "directory.yaml"
-        file.write_text(directory.directory(cls.certificate, cls.issuer.url))
+        port = free_port()
+        entra = f"https://127.0.0.1:{port}/{directory.TENANT}/v2.0"
+        file.write_text(directory.directory(cls.certificate, cls.issuer.url, entra))
         cls.ca_file = str(cls.folder / "ca.pem")
-        arguments = ["--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"]
+        arguments = ["--json", "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}"]
         emulator = cls.start("emulator", *arguments, "--directory", str(file), "--ca-file", cls.ca_file).document()
         cls.authority = emulator["https"].rstrip("/")
         cls.plain = emulator["http"].rstrip("/")
@@ -229,6 +232,13 @@ class Stage(unittest.TestCase):
         ]
         assert not leaks, "secrets were logged:\n" + "\n".join(leaks)
         assert all(process.lines for process in cls.processes if "serve" in process.arguments), "a sidecar logged nothing at all"
+
+
+def free_port():
+    """A port for the emulator's https, whose issuer stands in the directory that it is started with."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def secret(value):

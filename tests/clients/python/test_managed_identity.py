@@ -136,6 +136,32 @@ class Sidecar(Stage):
         option = "DownstreamApis__own__AcquireTokenOptions__ManagedIdentity__UserAssignedClientId"
         return settings | {option: name or IDENTITY.client}
 
+    def vouching(self, host, **identity):
+        """A sidecar whose application is vouched for by a managed identity."""
+        prefix = "AzureAd__ClientCredentials__0__"
+        fields = {"SourceType": "SignedAssertionFromManagedIdentity", **identity}
+        return self.on(host, **{f"{prefix}{name}": value for name, value in fields.items()})
+
+    def test_an_identity_vouches_for_the_application_on_every_host_that_takes_its_name(self):
+        for host in ["imds", "appservice", "arc", "azureml"]:
+            with self.subTest(host):
+                token = self.token(self.vouching(host, ManagedIdentityClientId=IDENTITY.client))
+                self.assertEqual(self.assert_app_token(token)["azpacr"], "2")
+
+    def test_an_identity_vouches_for_the_application_on_behalf_of_a_user(self):
+        sidecar = self.vouching("imds", ManagedIdentityResourceId=IDENTITY.resource)
+        headers = {"Authorization": f"Bearer {self.user_token()}"}
+        reply = requests.get(f"{sidecar}/AuthorizationHeader/orders", headers=headers)
+        self.assertEqual(reply.status_code, 200, reply.text)
+        self.assert_user_token(reply.json()["authorizationHeader"].removeprefix("Bearer "))
+
+    def test_the_machines_own_identity_vouches_for_no_application(self):
+        for host in ["imds", "servicefabric"]:
+            with self.subTest(host):
+                reply = self.header(self.vouching(host))
+                self.assertEqual(reply.status_code, 401, reply.text)
+                self.assertIn("AADSTS700226: ", reply.json()["detail"])
+
     def test_an_identitys_token_on_every_host_that_takes_its_name(self):
         for host in ["imds", "appservice", "arc", "azureml"]:
             with self.subTest(host):
