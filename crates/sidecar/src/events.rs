@@ -6,7 +6,7 @@ use std::fmt::Display;
 use sidekey_entra::{PopRejection, Rejection};
 use uuid::Uuid;
 
-use crate::{config::Gate, query::AgentParameters};
+use crate::{config::Gate, door::TurnedAway, query::AgentParameters};
 
 /// Event 1: no token was got, or the downstream call failed. The reference stands in the reply too, where that is a 500.
 pub(crate) fn request_failed(api: &str, cause: &dyn Display, reference: Uuid) {
@@ -76,9 +76,13 @@ pub(crate) fn pop_rejected(why: &PopRejection) {
     }
 }
 
-/// A request that was turned away at the door.
-pub(crate) fn turned_away(why: &dyn Display) {
-    tracing::info!(category = DOOR, "A request was turned away: {why}");
+/// A request that was turned away at the door. Those who come too often do not fill the log as well.
+pub(crate) fn turned_away(why: TurnedAway) {
+    if let TurnedAway::TooOften(_) = why {
+        tracing::debug!(category = DOOR, "A request was turned away: {why}");
+    } else {
+        tracing::info!(category = DOOR, "A request was turned away: {why}");
+    }
 }
 
 const PROGRAM: &str = "Microsoft.Identity.Web.Sidecar.Program";

@@ -43,6 +43,15 @@ pub struct Sidecar {
     shutdown: Shutdown,
 }
 
+/// What the door found out about a request that it lets in.
+#[derive(Default)]
+struct Admitted {
+    /// The origin of a web page that may read the reply.
+    origin: Option<HeaderValue>,
+    /// The reply, where that page only asks whether it may.
+    preflight: Option<Response>,
+}
+
 impl Sidecar {
     /// Puts the parts together. `downstream` is the client for calls to downstream APIs; `shutdown` ends readiness.
     pub fn new(config: Config, entra: Arc<Entra>, downstream: reqwest::Client, shutdown: Shutdown) -> Arc<Self> {
@@ -67,14 +76,14 @@ impl Sidecar {
     /// The door, and behind it the routes.
     async fn serve(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
-        let origin = match self.admit(&parts) {
-            Ok(origin) => origin,
+        let admitted = match self.admit(&parts) {
+            Ok(admitted) => admitted,
             Err(away) => {
-                events::turned_away(&away);
+                events::turned_away(away);
                 return away.into_response();
             }
         };
-        let preflight = origin.as_ref().and_then(|_| door::preflight(&parts.method, &parts.headers));
+        let Admitted { origin, preflight } = admitted;
         let mut response = match preflight {
             Some(response) => response,
             None => self.route(parts, body).await,
@@ -85,12 +94,19 @@ impl Sidecar {
         response
     }
 
-    fn admit(&self, parts: &Parts) -> Result<Option<HeaderValue>, TurnedAway> {
+    fn admit(&self, parts: &Parts) -> Result<Admitted, TurnedAway> {
         if routes::is_probe(parts.uri.path()) {
-            return Ok(None);
+            return Ok(Admitted::default());
         }
+        let (door, headers) = (&self.config.door, &parts.headers);
         let peer = parts.extensions.get::<Peer>().copied();
-        self.config.door.admit(peer, &parts.uri, &parts.headers)
+        let origin = door.admit(peer, &parts.uri, headers)?;
+        // A browser asks before it sends the page's headers: no key can be among them, and nothing is told.
+        let preflight = origin.as_ref().and_then(|_| door::preflight(&parts.method, headers));
+        if preflight.is_none() {
+            door.admit_key(headers)?;
+        }
+        Ok(Admitted { origin, preflight })
     }
 
     async fn route(&self, parts: Parts, body: Body) -> Response {

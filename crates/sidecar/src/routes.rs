@@ -122,6 +122,8 @@ const DOWNSTREAM_METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT,
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const fn header(api: &str, protected: bool) -> Route<'_> {
@@ -185,10 +187,21 @@ mod tests {
         assert_eq!(call.refuses(&Method::TRACE), Some("GET, POST, PUT, PATCH, DELETE"));
     }
 
-    proptest::proptest! {
+    proptest! {
         #[test]
         fn no_path_panics(path in ".{0,60}") {
             let _ = decode(&path).as_deref().map(Route::of);
+        }
+
+        #[test]
+        fn whatever_passes_for_a_probe_is_answered_as_one(
+            path in prop_oneof!["/[a-zA-Z%./;0-9]{0,12}", "/(h|H|%68)ealth(z|Z)?(/|/x|%2f|;|\\.)?", "/(live|ready)z[/?;]?"]
+        ) {
+            if is_probe(&path) {
+                let decoded = decode(&path);
+                let route = decoded.as_deref().and_then(Route::of);
+                prop_assert!(matches!(route, Some(Route::Alive | Route::Ready)), "{path}");
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
-//! The keys that say who may come in: `AllowedHosts`, `Sidecar:AllowedCallers`, `:AllowedUids`, `:AllowedOrigins`.
+//! The keys that say who may come in: `AllowedHosts`, `Sidecar:AllowedCallers`, `:AllowedUids`, `:AllowedOrigins`,
+//! `:CallerKeyPath`, `:RateLimit`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::Path, sync::Arc};
 
 use ipnet::IpNet;
 use sidekey_config::Section;
 
 use super::Compatibility;
-use crate::door::{Door, Hosts, Origins};
+use crate::door::{CallerKey, Door, Hosts, Origins, RateLimit};
 
 pub(super) fn read(
     root: &Section<'_>,
@@ -25,6 +26,8 @@ pub(super) fn read(
         uids: uids(sidecar),
         hosts: hosts(root, endpoint_hosts, mode),
         origins: (mode == Compatibility::Strict).then_some(origins),
+        key: caller_key(sidecar),
+        rate: rate_limit(&sidecar.section("RateLimit")),
     }
 }
 
@@ -50,7 +53,7 @@ fn callers(sidecar: &Section<'_>) -> Vec<IpNet> {
 fn uids(sidecar: &Section<'_>) -> Vec<u32> {
     let texts = sidecar.list("AllowedUids");
     if texts.is_empty() {
-        return own_uid().into_iter().chain([0]).collect();
+        return vec![rustix::process::geteuid().as_raw(), 0];
     }
     let mut uids = Vec::new();
     for text in texts {
@@ -64,10 +67,21 @@ fn uids(sidecar: &Section<'_>) -> Vec<u32> {
     uids
 }
 
-/// Whom the kernel says that we are: the owner of our own entry in `/proc`.
-fn own_uid() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").ok().map(|entry| entry.uid())
+fn caller_key(sidecar: &Section<'_>) -> Option<Arc<CallerKey>> {
+    let path = sidecar.text("CallerKeyPath")?;
+    let opened = CallerKey::open(Path::new(path));
+    opened.map_err(|fault| sidecar.fault("CallerKeyPath", fault.to_string(), fault.hint)).ok().map(Arc::new)
+}
+
+/// `Burst` 0 is one second's worth.
+fn rate_limit(section: &Section<'_>) -> Option<Arc<RateLimit>> {
+    let number = |name| u32::try_from(section.integer(name, 0, 0..=1_000_000)).unwrap_or(u32::MAX);
+    let (per_second, burst) = (number("RequestsPerSecond"), number("Burst"));
+    if per_second == 0 && burst > 0 {
+        section.warn("Burst", "has no effect while `RequestsPerSecond` is 0");
+    }
+    let burst = if burst == 0 { per_second } else { burst };
+    (per_second > 0).then(|| Arc::new(RateLimit::new(per_second, burst)))
 }
 
 fn origins(sidecar: &Section<'_>) -> Origins {

@@ -128,8 +128,6 @@ fn every_fault_of_a_profile_says_what_to_write() {
 #[test]
 fn keys_of_later_versions_are_never_ignored_where_that_would_be_unsafe() {
     insta::assert_snapshot!(fault(&[
-        ("Sidecar:CallerKeyPath", "/key"),
-        ("Sidecar:RateLimit:RequestsPerSecond", "5"),
         ("Sidecar:Management:Url", "http://*:9090"),
         ("Sidecar:ForwardAuth:Enabled", "true"),
         ("Sidecar:ManagedIdentityEndpoint:Enabled", "true"),
@@ -188,9 +186,14 @@ fn the_doors_keys_are_read() {
         ("Sidecar:AllowedOrigins:0", "portal.contoso.com"),
         ("Sidecar:Compatibility", "Loose"),
         ("AllowedHosts", "a b"),
+        ("Sidecar:CallerKeyPath", "/none/key"),
+        ("Sidecar:RateLimit:RequestsPerSecond", "many"),
         ("Sidecar:Limits:MaxConnections", "0"),
     ]));
     assert_eq!(warnings(&[("Sidecar:AllowedCallers", "0.0.0.0/0")]).len(), 1);
+    assert_eq!(warnings(&[("Sidecar:RateLimit:Burst", "9")]).len(), 1);
+    assert!(read(&[]).door.rate.is_none() && read(&[]).door.key.is_none());
+    assert!(read(&[("Sidecar:RateLimit:RequestsPerSecond", "5")]).door.rate.is_some());
 }
 
 #[test]

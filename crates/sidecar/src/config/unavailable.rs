@@ -26,11 +26,7 @@ pub(super) fn check(sidecar: &Section<'_>) {
 }
 
 /// A key, the value that switches it off, and what to do.
-const REFUSED: &[(&str, &str, &str)] = &[
-    ("CallerKeyPath", "", "remove it; callers are told apart by their address (`Sidecar:AllowedCallers`)"),
-    ("RateLimit:RequestsPerSecond", "0", "write `0`"),
-    ("Management:Url", "", "remove it; the probes are on the main listener"),
-];
+const REFUSED: &[(&str, &str, &str)] = &[("Management:Url", "", "remove it; the probes are on the main listener")];
 
 const SWITCHES: &[(&str, &str)] = &[("ForwardAuth", "write `false`"), ("ManagedIdentityEndpoint", "write `false`")];
 
@@ -38,5 +34,5 @@ const HARMLESS: &[(&str, &str)] =
     &[("WarmUp", "is not available in this version: the first call of an API fetches its token")];
 
 /// Keys of this section that the token engine and the program itself read.
-const READ_ELSEWHERE: [&str; 6] =
-    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "PopValidation", "AdditionalCaFile", "RateLimit:Burst"];
+const READ_ELSEWHERE: [&str; 5] =
+    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "PopValidation", "AdditionalCaFile"];

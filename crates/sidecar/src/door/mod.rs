@@ -1,19 +1,26 @@
-//! The door: who may come in at all, before anything is looked at. Callers by their socket, then `Host`, then `Origin`.
+//! The door: who may come in at all, before anything is looked at. Callers by their socket and how often they come, then
+//! `Host`, then `Origin`, then the key that callers show.
 
+mod caller_key;
 mod cors;
 mod hosts;
 mod origins;
+mod rate;
+
+use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use ipnet::IpNet;
 use sidekey_host::listen::Peer;
 
-use crate::reply;
+use crate::{error, reply};
 
+pub(crate) use caller_key::CallerKey;
 pub(crate) use cors::{allow_origin, preflight};
 pub(crate) use hosts::{Hosts, host_of};
 pub(crate) use origins::Origins;
+pub(crate) use rate::RateLimit;
 
 use origins::Verdict;
 
@@ -30,6 +37,10 @@ pub(crate) struct Door {
     pub(crate) hosts: Hosts,
     /// The origins that a browser may come from; `None` does not ask.
     pub(crate) origins: Option<Origins>,
+    /// The key that callers show; `None` asks for none.
+    pub(crate) key: Option<Arc<CallerKey>>,
+    /// How often a caller may come; `None` does not count.
+    pub(crate) rate: Option<Arc<RateLimit>>,
 }
 
 /// Why a request is turned away.
@@ -38,16 +49,22 @@ pub(crate) enum TurnedAway {
     /// The peer is not of this host and not listed.
     #[error("its peer {0:?} is not on this host; list its range in `Sidecar:AllowedCallers` to let it in")]
     Caller(Option<Peer>),
+    /// The peer asks too often.
+    #[error("its peer asks more often than `Sidecar:RateLimit` allows; it may come again in {} ms", .0.as_millis())]
+    TooOften(Duration),
     /// The name that it gives us is not ours.
     #[error("its `Host` is not one of ours; list it in `AllowedHosts` to accept it")]
     Host,
     /// It comes from a web page of another site.
     #[error("it comes from a web page of another site; list its origin in `Sidecar:AllowedOrigins` to let it in")]
     Origin,
+    /// It does not show the caller key.
+    #[error("its `X-Sidekey-Caller-Key` is missing or not the one in `Sidecar:CallerKeyPath`")]
+    Key,
 }
 
 impl Door {
-    /// Judges a request. `Ok` holds the origin of a web page that may read the reply.
+    /// Judges a request but for its key. `Ok` holds the origin of a web page that may read the reply.
     pub(crate) fn admit(
         &self,
         peer: Option<Peer>,
@@ -57,6 +74,9 @@ impl Door {
         if !self.knows(peer) {
             return Err(TurnedAway::Caller(peer));
         }
+        if let Some(rate) = &self.rate {
+            rate.admit(peer).map_err(TurnedAway::TooOften)?;
+        }
         if !self.hosts.allow(uri, headers) {
             return Err(TurnedAway::Host);
         }
@@ -64,6 +84,14 @@ impl Door {
             None | Some(Verdict::Own) => Ok(None),
             Some(Verdict::Listed(origin)) => Ok(Some(origin)),
             Some(Verdict::Foreign) => Err(TurnedAway::Origin),
+        }
+    }
+
+    /// Judges the key that a request shows.
+    pub(crate) fn admit_key(&self, headers: &HeaderMap) -> Result<(), TurnedAway> {
+        match &self.key {
+            Some(key) if !key.admits(headers) => Err(TurnedAway::Key),
+            _ => Ok(()),
         }
     }
 
@@ -84,7 +112,14 @@ impl Door {
 impl TurnedAway {
     /// The reply: nothing to learn from, but for a wrong `Host` a page that a person may see.
     pub(crate) fn into_response(self) -> Response {
-        let Self::Host = self else { return reply::empty(StatusCode::FORBIDDEN) };
+        match self {
+            Self::Caller(_) | Self::Origin | Self::Key => reply::empty(StatusCode::FORBIDDEN),
+            Self::TooOften(after) => error::too_often(after),
+            Self::Host => Self::invalid_host(),
+        }
+    }
+
+    fn invalid_host() -> Response {
         let mut response = Response::new(Body::from(INVALID_HOST));
         *response.status_mut() = StatusCode::BAD_REQUEST;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
@@ -106,6 +141,8 @@ mod tests {
             uids: vec![1000, 0],
             hosts: Hosts::local([]),
             origins: Some(Origins::default()),
+            key: None,
+            rate: None,
         }
     }
 

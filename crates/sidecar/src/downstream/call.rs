@@ -9,7 +9,7 @@ use sidekey_oauth::parse_www_authenticate;
 use tokio::time::timeout;
 
 use super::{
-    body::{ReadError, read},
+    body::{Pace, ReadError, read},
     budget::Share,
     redirect::{Hop, MAX_HOPS},
     result::Reply,
@@ -133,9 +133,10 @@ impl Call<'_> {
         {
             return Ok(Outcome::Challenge(claims));
         }
-        let body = read(body, self.max_bytes, share).await.map_err(|error| match error {
+        let body = read(body, self.max_bytes, Pace::Any, share).await.map_err(|error| match error {
             ReadError::TooLarge => self.fault(CallFault::TooLarge(self.max_bytes)),
             ReadError::Exhausted => Failure::Overloaded,
+            ReadError::TooSlow => self.fault(CallFault::Timeout(self.time)),
             ReadError::Broken(error) => self.unreachable(error),
         })?;
         Ok(Outcome::Reply(Reply { status: parts.status, headers: parts.headers, body }))

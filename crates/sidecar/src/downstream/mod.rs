@@ -9,7 +9,7 @@ mod redirect;
 mod result;
 mod url;
 
-pub(crate) use body::{ReadError, read};
+pub(crate) use body::{Pace, ReadError, read};
 pub(crate) use budget::{Budget, Share};
 pub(crate) use call::{Call, Outcome, Payload};
 pub(crate) use headers::{HeaderFault, extra_header};

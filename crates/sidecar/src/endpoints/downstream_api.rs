@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     Sidecar, caller,
     config::{Api, Compatibility, Gate},
-    downstream::{Call, Outcome, Payload, ReadError, Reply, Share, is_media_type, read},
+    downstream::{Call, Outcome, Pace, Payload, ReadError, Reply, Share, is_media_type, read},
     error::Failure,
     events,
     options::CallOptions,
@@ -87,10 +87,11 @@ fn url(sidecar: &Sidecar, name: &str, api: &Api, options: &CallOptions) -> Resul
 /// The caller's body. It is read to its end also where it is dropped, because whether there is one decides the verb.
 async fn request_body(sidecar: &Sidecar, body: Body, share: &mut Share) -> Result<Bytes, Failure> {
     let bounds = &sidecar.config.bounds;
-    let reading = timeout(bounds.downstream_timeout, read(body, bounds.request_body, share));
+    let reading = timeout(bounds.downstream_timeout, read(body, bounds.request_body, Pace::Steady, share));
     reading.await.map_err(|_| Failure::BodyTimeout)?.map_err(|error| match error {
         ReadError::TooLarge => Failure::BodyTooLarge,
         ReadError::Exhausted => Failure::Overloaded,
+        ReadError::TooSlow => Failure::BodyTimeout,
         ReadError::Broken(cause) => Failure::BadRequest(format!("The request's body broke off: {cause}")),
     })
 }

@@ -80,6 +80,11 @@ impl Failure {
     }
 }
 
+/// The reply to a caller who asks too often.
+pub(crate) fn too_often(after: Duration) -> Response {
+    Answer::problem(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN).retry(after).into_response()
+}
+
 /// The reply to a failure, as a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
@@ -331,6 +336,7 @@ impl From<NoFlow> for Failure {
 }
 
 const UNEXPECTED: &str = "An unexpected error occurred.";
+const TOO_OFTEN: &str = "This caller asks more often than `Sidecar:RateLimit` allows.";
 const NO_ROOM: &str = "Too many signed requests are remembered to tell whether this one came before; try again later.";
 const OVERLOADED: &str = "Too many bytes are buffered for calls in flight; try again in a moment.";
 

@@ -121,3 +121,78 @@ async fn every_host_that_a_request_names_is_judged() {
         assert_eq!(line.split(' ').nth(1), Some(expected), "{request}: {line}");
     }
 }
+
+#[tokio::test]
+async fn callers_show_the_key_that_is_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "0123456789abcdef\n").unwrap();
+    let portal = ("origin", "https://portal.contoso.com");
+    let setup =
+        Setup::new(&[("Sidecar:CallerKeyPath", path.to_str().unwrap()), ("Sidecar:AllowedOrigins:0", portal.1)]).await;
+    let (good, bad) = (("x-sidekey-caller-key", "0123456789abcdef"), ("x-sidekey-caller-key", "0123456789abcdeF"));
+    let api = "/AuthorizationHeaderUnauthenticated/App";
+    for path in [api, "/Validate", "/nowhere"] {
+        for headers in [&[][..], &[bad], &[good, good]] {
+            let reply = setup.send(Method::GET, path, headers, "").await;
+            assert_eq!((reply.status, reply.body.len(), reply.header("www-authenticate")), (403, 0, None), "{path}");
+        }
+    }
+    assert!(setup.authority.requests().is_empty());
+    assert_eq!(setup.send(Method::GET, api, &[good], "").await.status, 200);
+    assert_eq!(setup.send(Method::GET, "/healthz", &[], "").await.status, 200, "probes need none");
+    let ask = [portal, ("access-control-request-method", "POST")];
+    assert_eq!(setup.send(Method::OPTIONS, api, &ask, "").await.status, 204, "a browser asks without it");
+    assert_eq!(setup.send(Method::GET, api, &[portal], "").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_caller_who_asks_too_often_is_told_when_to_come_again() {
+    let setup = Setup::new(&[("Sidecar:RateLimit:RequestsPerSecond", "1"), ("Sidecar:RateLimit:Burst", "2")]).await;
+    for host in ["localhost", "evil.example"] {
+        let reply = setup.send(Method::GET, "/Validate", &[("host", host)], "").await;
+        assert_ne!(reply.status, 429, "within the burst, and refused ones count too");
+    }
+    let mut reply = setup.get("/Validate").await;
+    while reply.status != 429 {
+        // On a busy machine more than a second may have gone by.
+        reply = setup.get("/Validate").await;
+    }
+    insta::assert_snapshot!("too often", reply.whole());
+    for _ in 0..5 {
+        assert_eq!(setup.get("/healthz").await.status, 200, "probes are not counted");
+    }
+    let request = "GET /Validate HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert_eq!(setup.by_unix_socket(request).await, "HTTP/1.1 401 Unauthorized", "another caller");
+}
+
+#[tokio::test]
+async fn nothing_but_a_probe_comes_in_by_its_path() {
+    let setup = Setup::new(&[("Sidecar:AllowedUids:0", "4000000000")]).await;
+    for path in [
+        "/healthz/../Validate",
+        "/healthz/..%2fValidate",
+        "/healthz%2f..%2fValidate",
+        "/healthz;/Validate",
+        "/healthz/",
+        "/healthz/x",
+        "/%68ealthz",
+        "/healthz%00",
+        "//healthz",
+        "/./healthz",
+        "/readyz/%2e%2e/AuthorizationHeaderUnauthenticated/App",
+        "/livez\\..\\Validate",
+        "http://localhost/Validate?/healthz",
+        "/Validate#/healthz",
+        "/AuthorizationHeaderUnauthenticated/healthz",
+        "*",
+    ] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let line = setup.by_unix_socket(&request).await;
+        assert!(line == "HTTP/1.1 403 Forbidden" || line == "HTTP/1.1 400 Bad Request", "{path}: {line}");
+    }
+    for path in ["/healthz?x=/Validate", "http://evil.example/healthz"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert_eq!(setup.by_unix_socket(&request).await, "HTTP/1.1 200 OK", "{path}");
+    }
+}
