@@ -3,13 +3,12 @@
 mod certificate;
 mod check;
 mod expression;
+mod federated;
 mod file;
 mod kind;
 mod read;
 mod rule;
 mod vault_file;
-
-use std::time::Duration;
 
 use sidekey_host::UnixTime;
 use sidekey_oauth::{ClientId, Secret, TenantId};
@@ -17,6 +16,7 @@ use uuid::Uuid;
 
 pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
 pub(crate) use expression::MatchingExpression;
+pub(crate) use federated::{FederatedCredential, SubjectRule};
 pub(crate) use kind::{Agent, Host, Kind, ManagedIdentity};
 pub(crate) use read::read;
 pub(crate) use rule::Rule;
@@ -263,43 +263,6 @@ pub(crate) enum TokenVersion {
 pub(crate) struct AppSecret {
     pub(crate) value: Secret,
     pub(crate) expires: Option<UnixTime>,
-}
-
-/// A trust in another issuer's tokens as this application's credential.
-#[derive(Debug)]
-pub(crate) struct FederatedCredential {
-    pub(crate) issuer: String,
-    pub(crate) subject: SubjectRule,
-    pub(crate) audience: String,
-    /// How long after the start it is not known yet.
-    pub(crate) propagation: Duration,
-}
-
-/// Whom a federated credential means.
-#[derive(Debug)]
-pub(crate) enum SubjectRule {
-    /// This subject, case-sensitive.
-    Exact(String),
-    /// Whom an expression fits.
-    Flexible(MatchingExpression),
-}
-
-impl SubjectRule {
-    /// The subject, where it is one.
-    pub(crate) fn exact(&self) -> Option<&str> {
-        match self {
-            Self::Exact(subject) => Some(subject),
-            Self::Flexible(_) => None,
-        }
-    }
-
-    /// Whether it means the bearer of these claims.
-    pub(crate) fn fits<'c>(&self, claim: impl Fn(&str) -> Option<&'c str>) -> bool {
-        match self {
-            Self::Exact(subject) => claim("sub") == Some(subject),
-            Self::Flexible(expression) => expression.holds(claim),
-        }
-    }
 }
 
 /// Claims that a resource may ask to have in its tokens.
