@@ -109,7 +109,7 @@ fn parse(arguments: &[String]) -> Result<(Plan, Option<PathBuf>)> {
         let sample = Duration::from_millis(200);
         Plan { sidekey, quick, only, rounds: 5, sample, pool: 200, cached_tokens: 5_000, tenants: 500 }
     } else {
-        let sample = Duration::from_millis(1_500);
+        let sample = Duration::from_millis(500);
         Plan { sidekey, quick, only, rounds: 7, sample, pool: 2_000, cached_tokens: 100_000, tenants: 10_000 }
     };
     Ok((plan, document))

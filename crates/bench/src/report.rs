@@ -5,6 +5,7 @@ use std::{fs, process::Command};
 /// All that was measured, in order.
 pub(crate) struct Report {
     quick: bool,
+    machine: String,
     lines: Vec<Line>,
 }
 
@@ -18,8 +19,9 @@ struct Line {
 impl Report {
     /// An empty report; prints what it is about.
     pub(crate) fn new(quick: bool) -> Self {
-        println!("{}", machine());
-        Self { quick, lines: Vec::new() }
+        let machine = machine();
+        println!("{machine}");
+        Self { quick, machine, lines: Vec::new() }
     }
 
     /// A result with a target.
@@ -84,4 +86,5 @@ and the servers that it calls share the machine's cores.
 - Rounds are interleaved: in each, the bare server and sidekey are measured one after the other, in changing order. A ratio is
   the median of the rounds' ratios, a difference the median of the rounds' differences.
 - Latencies are those that the generator sees.
+- On a machine that does other work too, `chrt -r 10 cargo xtask bench` keeps that work away; the line below tells.
 ";
