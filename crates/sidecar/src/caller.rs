@@ -19,13 +19,18 @@ pub(crate) fn pop_token(headers: &HeaderMap) -> Option<Cow<'_, str>> {
 }
 
 fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<Cow<'h, str>> {
-    let mut values = headers.get_all(AUTHORIZATION).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut values = headers.get_all(AUTHORIZATION).iter().map(|value| text(value.as_bytes()));
     let first = values.next()?;
     let all: Vec<_> = values.collect();
     match first {
         Cow::Borrowed(only) if all.is_empty() => token(only, scheme).map(Cow::Borrowed),
         first => token(&[vec![first], all].concat().join(","), scheme).map(|token| Cow::Owned(token.to_owned())),
     }
+}
+
+/// The plain check first: it looks at many bytes at a time, the lossy one at each.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 fn token<'v>(value: &'v str, scheme: &str) -> Option<&'v str> {

@@ -24,6 +24,10 @@ impl<'de> Names<'de> {
         }
         self.marks |= mark;
         if self.few.len() < FEW {
+            if self.few.is_empty() {
+                // Room for all of a usual token at once, rather than by doubling.
+                self.few.reserve(FEW);
+            }
             self.few.push(name);
             return true;
         }
