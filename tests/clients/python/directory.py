@@ -33,6 +33,10 @@ ALICE_PASSWORD = "Correct.Horse.Battery.Staple"
 SUBJECT = "system:serviceaccount:shop:orders"
 AUDIENCE = "api://AzureADTokenExchange"
 
+VAULT = "shop-vault"
+VAULT_SECRET = "vault~Secret.of-the_tests~13579bdf02468ace"
+
+
 class Identity:
     """A managed identity: its ids, and its entry in the directory file."""
 
@@ -116,7 +120,7 @@ class Certificate:
 
 
 def directory(certificate, issuer, entra):
-    """A directory file (JSON is YAML): a web API, the API behind it, and a client that signs users in.
+    """A directory file (JSON is YAML): a web API, the API behind it, a client that signs users in, and a vault.
 
     The web API trusts the tokens of another issuer, and those of a managed identity, whose issuer is Entra itself.
     """
@@ -169,6 +173,7 @@ def directory(certificate, issuer, entra):
         "agents": agents(),
         "managedIdentities": [MACHINE.entry(), IDENTITY.entry()],
         "hosts": {"cloudShell": {"client": "cloud shell", "user": ALICE}},
+        "vaults": [vault()],
     }
     return json.dumps(file, indent=2)
 
@@ -213,3 +218,21 @@ def platform():
         "consents": [{"resource": "api", "scopes": ["Orders.Read"]}],
     }
     return [exchange, cloud_shell]
+
+
+def vault():
+    """One where the web API may do all and the other API sees only what there is."""
+    return {
+        "name": VAULT,
+        "tenant": TENANT,
+        "roleAssignments": [
+            {"principal": "web", "roles": [f"Key Vault {name} Officer" for name in ("Secrets", "Certificates", "Crypto")]},
+            {"principal": "api", "roles": ["Key Vault Reader"]},
+        ],
+        "secrets": [{"name": "database", "value": VAULT_SECRET}],
+        "certificates": [
+            {"name": "web", "registeredOn": ["web"]},
+            {"name": "web-remote", "exportable": False, "registeredOn": ["web"]},
+        ],
+        "keys": [{"name": "signing", "keyType": "EC"}],
+    }

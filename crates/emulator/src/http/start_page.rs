@@ -17,9 +17,10 @@ pub(super) async fn show(State(site): State<Site>, asked: Asked) -> Response {
     let body = format!(
         "<p>A local Entra ID. Tokens are real and signed, users and secrets are not: use it for development only.</p>\
          <h2>Tenants and users</h2><table><tr><th>Tenant<th>Users<th>Metadata</tr>{tenants}</table>\
-         <h2>Applications</h2><table><tr><th>Name<th>Client id<th>App ID URI<th>Scopes<th>App roles</tr>{apps}</table>\
+         <h2>Applications</h2><table><tr><th>Name<th>Client id<th>App ID URI<th>Scopes<th>App roles</tr>{apps}</table>{}\
          <h2>Try it</h2>{}\
          <p>Trust <a href=\"/sidekey/ca.pem\">ca.pem</a> for the https listener. See <a href=\"/sidekey/requests\">recent requests</a>.</p>",
+        vaults(&site),
         examples(directory, &asked.0)
     );
     page::show("sidekey emulator", &body)
@@ -47,6 +48,23 @@ fn app_row(app: &App) -> String {
         escape(&app.scopes.join(" ")),
         escape(&app.roles.join(" ")),
     )
+}
+
+/// The key vaults with their addresses, if there are any.
+fn vaults(site: &Site) -> String {
+    let port = site.origin.parse::<url::Url>().ok().and_then(|origin| origin.port());
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let row = |name: &str| {
+        let name = escape(name);
+        format!(
+            "<tr><td>{name}<td><code>https://{name}.vault.localhost{port}</code><td><code>/sidekey/vault/{name}</code></tr>"
+        )
+    };
+    let rows: String = site.emulator.vaults.names().into_iter().map(row).collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    format!("<h2>Key vaults</h2><table><tr><th>Name<th>Address<th>On any listener</tr>{rows}</table>")
 }
 
 /// A token for an application and one for a user, as far as the directory has such.

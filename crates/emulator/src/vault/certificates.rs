@@ -121,7 +121,8 @@ pub(super) fn add(
     Ok(id)
 }
 
-/// `POST /certificates/{name}/create`: done at once, though clients ask `pending` afterwards.
+/// `POST /certificates/{name}/create`: done at once, though it says that it is in progress, as in Azure. Clients then ask `pending`; one
+/// that is told of a completed creation here may not look for the certificate at all.
 pub(super) fn create(operation: &Operation<'_>) -> Result<Reply, VaultError> {
     let body: CreateBody = operation.json()?;
     collection::check_tags(body.tags.as_ref())?;
@@ -130,7 +131,7 @@ pub(super) fn create(operation: &Operation<'_>) -> Result<Reply, VaultError> {
     let new = NewCertificate { id: None, attributes, tags: body.tags, given: None, policy };
     add(&mut operation.vault.contents(), operation.name, new, operation.now)?;
     collection::find::<StoredCertificate>(operation)?.version.value.pending.get().map_err(VaultError::internal)?;
-    Ok(Reply { status: 202, ..pending(operation)? })
+    Ok(Reply { status: 202, ..progress(operation, "inProgress")? })
 }
 
 /// `POST /certificates/{name}/import`: a PFX in base64, or PEM.
@@ -151,12 +152,7 @@ pub(super) fn import(operation: &Operation<'_>) -> Result<Reply, VaultError> {
 
 /// `GET /certificates/{name}/pending`: the last creation, which is completed.
 pub(super) fn pending(operation: &Operation<'_>) -> Result<Reply, VaultError> {
-    let found = collection::find::<StoredCertificate>(operation)?;
-    let target = format!("{}/certificates/{}", operation.base, found.name);
-    Ok(Reply::ok(json!({
-        "id": format!("{target}/pending"), "issuer": { "name": found.version.value.policy.issuer },
-        "cancellation_requested": false, "status": "completed", "target": target, "request_id": found.version.id,
-    })))
+    progress(operation, "completed")
 }
 
 /// `GET /certificates/{name}/policy`.
@@ -230,6 +226,16 @@ struct ImportBody {
     policy: Option<PolicyBody>,
     tags: Option<Tags>,
     attributes: Option<AttributeChanges>,
+}
+
+/// The last creation.
+fn progress(operation: &Operation<'_>, status: &str) -> Result<Reply, VaultError> {
+    let found = collection::find::<StoredCertificate>(operation)?;
+    let target = format!("{}/certificates/{}", operation.base, found.name);
+    Ok(Reply::ok(json!({
+        "id": format!("{target}/pending"), "issuer": { "name": found.version.value.policy.issuer },
+        "cancellation_requested": false, "status": status, "target": target, "request_id": found.version.id,
+    })))
 }
 
 /// What was given or will be made, and from when to when it is valid.
