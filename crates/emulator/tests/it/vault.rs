@@ -5,7 +5,7 @@ use sidekey_jose::Algorithm;
 
 use crate::{
     keys::Identity,
-    support::{CONTOSO, FABRIKAM, NOW, ORIGIN, WEB, secret_form},
+    support::{CONTOSO, FABRIKAM, NOW, ORIGIN, Reply, WEB, secret_form},
     vault_support::{API_VERSION, VaultFixture, refusal},
 };
 
@@ -211,4 +211,23 @@ async fn scripted_faults_throttle_and_challenge_and_the_log_shows_what_came() {
     assert_eq!(statuses, [429, 401, 200]);
     assert_eq!(of_vault[2]["path"], "/sidekey/vault/contoso-vault/secrets/orders-database-password");
     assert!(!log.raw.contains("development-password"), "{}", log.raw);
+}
+
+#[tokio::test]
+async fn a_managed_identity_reads_what_its_role_allows() {
+    let vault = VaultFixture::start().await;
+    let fixture = &vault.fixture;
+    let token = async |client_id: &str| {
+        let query = "api-version=2018-02-01&resource=https://vault.azure.net";
+        let url = format!("{}/metadata/identity/oauth2/token?{query}&client_id={client_id}", fixture.url);
+        let reply = fixture.http.get(url).header("Metadata", "true").send().await.unwrap();
+        Reply::read(reply).await.text("access_token")
+    };
+    let orders = token("99990000-3333-bbbb-cccc-ddddeeeeffff").await;
+    assert_eq!(vault.ask("GET", SECRET, &orders, None).await.status, 200);
+    assert_eq!(vault.ask("GET", "/keys/orders-signing", &orders, None).await.status, 403);
+    let reports = token("0000aaaa-4444-cccc-dddd-eeeeffff0000").await;
+    let denied = vault.ask("GET", SECRET, &reports, None).await;
+    assert_eq!(refusal(&denied), (403, "Forbidden".into(), Some("ForbiddenByRbac".into())));
+    assert!(denied.raw.contains("oid=ffffffff-5555-6666-7777-000000000000"), "{}", denied.raw);
 }
