@@ -76,6 +76,11 @@ pub(crate) fn pop_rejected(why: &PopRejection) {
     }
 }
 
+/// A claim that is too long for a header.
+pub(crate) fn claim_left_out(claim: &str, length: usize, limit: usize) {
+    tracing::warn!(category = PROGRAM, "The claim {claim:?} is not told to the proxy: {length} bytes, {limit} at most");
+}
+
 /// A request that was turned away at the door. Those who come too often do not fill the log as well.
 pub(crate) fn turned_away(why: TurnedAway) {
     if let TurnedAway::TooOften(_) = why {

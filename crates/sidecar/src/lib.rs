@@ -28,6 +28,7 @@ use sidekey_host::{Shutdown, listen::Peer};
 
 pub use config::Config;
 
+use config::ForwardAuth;
 use door::TurnedAway;
 use downstream::Budget;
 use error::Failure;
@@ -100,6 +101,11 @@ impl Sidecar {
         }
         let (door, headers) = (&self.config.door, &parts.headers);
         let peer = parts.extensions.get::<Peer>().copied();
+        if self.forward_auth(parts).is_some() {
+            // Host and Origin are those of the request that the proxy asks about.
+            door.admit_caller(peer).and_then(|()| door.admit_key(headers))?;
+            return Ok(Admitted::default());
+        }
         let origin = door.admit(peer, &parts.uri, headers)?;
         // A browser asks before it sends the page's headers: no key can be among them, and nothing is told.
         let preflight = origin.as_ref().and_then(|_| door::preflight(&parts.method, headers));
@@ -109,7 +115,16 @@ impl Sidecar {
         Ok(Admitted { origin, preflight })
     }
 
+    /// The configuration of the path on which proxies ask, if that is what the request is for.
+    fn forward_auth(&self, parts: &Parts) -> Option<&ForwardAuth> {
+        self.config.forward_auth.as_ref().filter(|config| config.has(parts.uri.path()))
+    }
+
     async fn route(&self, parts: Parts, body: Body) -> Response {
+        if let Some(config) = self.forward_auth(&parts) {
+            let answer = Box::pin(endpoints::forward_auth(self, config, &parts.headers));
+            return self.or_failure("", answer.await);
+        }
         let path = routes::decode(parts.uri.path());
         let Some(route) = path.as_deref().and_then(Route::of) else { return reply::empty(StatusCode::NOT_FOUND) };
         if let Some(allow) = route.refuses(&parts.method) {

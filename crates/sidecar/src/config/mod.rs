@@ -3,6 +3,7 @@
 
 mod api;
 mod door;
+mod forward_auth;
 mod gates;
 mod limits;
 mod listen;
@@ -14,6 +15,7 @@ use sidekey_host::listen::{Endpoint, Limits};
 use crate::door::Door;
 
 pub(crate) use api::{Api, Apis};
+pub(crate) use forward_auth::ForwardAuth;
 pub(crate) use gates::{Gate, Gates};
 pub(crate) use limits::Bounds;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub(crate) follow_redirects: bool,
     /// Who may come in.
     pub(crate) door: Door,
+    /// `Sidecar:ForwardAuth`
+    pub(crate) forward_auth: Option<ForwardAuth>,
     /// `Sidecar:Limits`
     pub(crate) bounds: Bounds,
     /// The one scope that `/Validate` asks for in `Upstream`: the text at `AzureAd:Scopes` as it stands.
@@ -65,6 +69,7 @@ impl Config {
             gates: Gates::read(&sidecar.section("AllowOverrides")),
             follow_redirects: sidecar.bool("AllowOutboundRedirects", false),
             door: door::read(root, &sidecar, &listening.hosts, mode, development),
+            forward_auth: ForwardAuth::read(&sidecar.section("ForwardAuth")),
             bounds: Bounds::read(&sidecar.section("Limits")),
             upstream_scope: upstream_scope(&root.section("AzureAd")),
             endpoints: listening.endpoints,

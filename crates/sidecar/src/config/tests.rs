@@ -129,7 +129,6 @@ fn every_fault_of_a_profile_says_what_to_write() {
 fn keys_of_later_versions_are_never_ignored_where_that_would_be_unsafe() {
     insta::assert_snapshot!(fault(&[
         ("Sidecar:Management:Url", "http://*:9090"),
-        ("Sidecar:ForwardAuth:Enabled", "true"),
         ("Sidecar:ManagedIdentityEndpoint:Enabled", "true"),
     ]));
     let harmless = warnings(&[
@@ -254,4 +253,40 @@ fn https_endpoints_take_their_own_certificate_or_the_default_one() {
     assert_eq!(tls, [true, true, false]);
     let ports = [("HTTPS_PORTS", "8443"), ("Kestrel:Certificates:Default:Path", both.as_str())];
     assert!(read(&ports).endpoints().iter().all(|endpoint| endpoint.tls.is_some()));
+}
+
+#[test]
+fn forward_auth_has_a_path_and_headers_of_its_own() {
+    assert_eq!(read(&[("Sidecar:ForwardAuth:ClaimHeaders:0", "oid")]).forward_auth, None, "off unless switched on");
+    let enabled = ("Sidecar:ForwardAuth:Enabled", "true");
+    let headers = |pairs: Pairs<'_>| {
+        let found = read(&[&[enabled], pairs].concat()).forward_auth.unwrap().headers;
+        found.iter().map(|(header, claim)| format!("{header}={claim}")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(headers(&[]), "");
+    assert_eq!(headers(&[("Sidecar:ForwardAuth:ClaimHeaders", "oid X-User=name")]), "x-claim-oid=oid x-user=name");
+    let list = [("Sidecar:ForwardAuth:ClaimHeaders:0", "oid"), ("Sidecar:ForwardAuth:ClaimHeaders:1", "X-User = name")];
+    assert_eq!(headers(&list), "x-claim-oid=oid x-user=name");
+    let scope = "http://schemas.microsoft.com/identity/claims/scope";
+    assert_eq!(headers(&[("Sidecar:ForwardAuth:ClaimHeaders:X-Scope", scope)]), format!("x-scope={scope}"));
+    let has =
+        |path: &str, asked: &str| read(&[enabled, ("Sidecar:ForwardAuth:Path", path)]).forward_auth.unwrap().has(asked);
+    for asked in ["/auth/check", "/Auth/Check/", "/auth/check/orders/1", "/auth/check/../Validate"] {
+        assert!(has("/auth/check", asked) && has("/auth/check/", asked), "{asked}");
+    }
+    for asked in ["/auth", "/auth/", "/auth/checks", "/auth/%63heck", "/", "", "/x/auth/check", "//auth/check"] {
+        assert!(!has("/auth/check", asked), "{asked}");
+    }
+    for bad in
+        ["/", "auth", "", "/a?b", "/a b", "/%41", "/a//b", "/../a", "/Validate", "/HEALTHZ/", "/AuthorizationHeader/x"]
+    {
+        let pairs = [enabled, ("Sidecar:ForwardAuth:Path", bad)];
+        assert_eq!(bind(&pairs).is_err(), !bad.is_empty(), "{bad}");
+    }
+    for bad in
+        ["Authorization=oid", "X-Forwarded-User=oid", "Set-Cookie=oid", "Content-Type=oid", "a b=oid", "X-A=", scope]
+    {
+        let pairs = [enabled, ("Sidecar:ForwardAuth:ClaimHeaders:0", bad)];
+        assert!(bind(&pairs).unwrap_err().contains("X-User-Id=oid"), "{bad}");
+    }
 }

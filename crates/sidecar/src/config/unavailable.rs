@@ -28,7 +28,7 @@ pub(super) fn check(sidecar: &Section<'_>) {
 /// A key, the value that switches it off, and what to do.
 const REFUSED: &[(&str, &str, &str)] = &[("Management:Url", "", "remove it; the probes are on the main listener")];
 
-const SWITCHES: &[(&str, &str)] = &[("ForwardAuth", "write `false`"), ("ManagedIdentityEndpoint", "write `false`")];
+const SWITCHES: &[(&str, &str)] = &[("ManagedIdentityEndpoint", "write `false`")];
 
 const HARMLESS: &[(&str, &str)] =
     &[("WarmUp", "is not available in this version: the first call of an API fetches its token")];

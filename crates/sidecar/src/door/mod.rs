@@ -71,12 +71,7 @@ impl Door {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Option<HeaderValue>, TurnedAway> {
-        if !self.knows(peer) {
-            return Err(TurnedAway::Caller(peer));
-        }
-        if let Some(rate) = &self.rate {
-            rate.admit(peer).map_err(TurnedAway::TooOften)?;
-        }
+        self.admit_caller(peer)?;
         if !self.hosts.allow(uri, headers) {
             return Err(TurnedAway::Host);
         }
@@ -85,6 +80,14 @@ impl Door {
             Some(Verdict::Listed(origin)) => Ok(Some(origin)),
             Some(Verdict::Foreign) => Err(TurnedAway::Origin),
         }
+    }
+
+    /// Judges the peer alone: whether it may come in, and whether so often.
+    pub(crate) fn admit_caller(&self, peer: Option<Peer>) -> Result<(), TurnedAway> {
+        if !self.knows(peer) {
+            return Err(TurnedAway::Caller(peer));
+        }
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.admit(peer).map_err(TurnedAway::TooOften))
     }
 
     /// Judges the key that a request shows.

@@ -1,5 +1,7 @@
 //! `GET /Validate`: judges the caller's own token and shows its claims.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use http::HeaderMap;
 use sidekey_entra::{PopRejection, VerifiedToken};
@@ -20,13 +22,19 @@ pub(crate) async fn validate(sidecar: &Sidecar, headers: &HeaderMap) -> Result<R
         return Box::pin(validate_pop(sidecar, headers, &shr)).await;
     }
     let token = bearer_token(headers).ok_or(Failure::NoCredentials)?;
+    let verified = judge(sidecar, &token).await?;
+    Ok(reply::json(body("Bearer", &token, &verified.claims_json)))
+}
+
+/// Judges a plain token, scopes and roles included.
+pub(super) async fn judge(sidecar: &Sidecar, token: &str) -> Result<Arc<VerifiedToken>, Failure> {
     let validator = sidecar.entra.validator();
-    let verified = validator.validate(&token).await.map_err(Failure::Rejected)?;
+    let verified = validator.validate(token).await.map_err(Failure::Rejected)?;
     match sidecar.config.mode {
         Compatibility::Strict => validator.authorize(&verified).map_err(Failure::Forbidden)?,
         Compatibility::Upstream => authorize_as_upstream(&sidecar.config, &verified)?,
     }
-    Ok(reply::json(body("Bearer", &token, &verified.claims_json)))
+    Ok(verified)
 }
 
 /// The request that was signed is the one that the application got; it says so in two headers.

@@ -9,6 +9,7 @@ mod door;
 mod downstream;
 mod encrypted;
 mod failures;
+mod forward_auth;
 mod header;
 mod logs;
 mod pop;
