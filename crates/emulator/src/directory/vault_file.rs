@@ -16,9 +16,8 @@ pub(super) struct VaultFile {
     pub(super) tenant: String,
     #[serde(default)]
     pub(super) role_assignments: Vec<VaultRoleFile>,
-    /// How long after the start the role assignments begin to count; in Azure they take minutes.
-    #[serde(default)]
-    pub(super) propagation_seconds: u64,
+    /// How long after the start the role assignments begin to count, such as `30s`; in Azure they take minutes.
+    pub(super) propagation: Option<String>,
     #[serde(default)]
     pub(super) secrets: Vec<VaultSecretFile>,
     #[serde(default)]

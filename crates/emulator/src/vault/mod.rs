@@ -22,10 +22,7 @@ mod role;
 mod secrets;
 mod seed;
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sidekey_host::UnixTime;
 use sidekey_oauth::ClientId;
@@ -104,7 +101,7 @@ pub(crate) struct Contents {
 impl Vault {
     fn new(seed: VaultSeed, now: UnixTime) -> Self {
         Self {
-            effective: now + Duration::from_secs(seed.propagation_seconds),
+            effective: now + seed.propagation,
             registrations: seed.registrations(),
             contents: Mutex::new(seed::plant(seed.secrets, seed.certificates, seed.keys, now)),
             name: seed.name,

@@ -1,6 +1,6 @@
 //! What the directory says about a vault, and the contents that grow from it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sidekey_host::UnixTime;
 use sidekey_oauth::{ClientId, Secret};
@@ -20,7 +20,8 @@ pub(crate) struct VaultSeed {
     pub(crate) name: String,
     pub(crate) tenant: Uuid,
     pub(crate) assignments: Vec<Assignment>,
-    pub(crate) propagation_seconds: u64,
+    /// How long after the start the assignments begin to count.
+    pub(crate) propagation: Duration,
     pub(crate) secrets: Vec<(String, VersionSeed<Secret>)>,
     pub(crate) certificates: Vec<CertificateSeed>,
     pub(crate) keys: Vec<KeySeed>,

@@ -114,7 +114,7 @@ fn directory() -> String {
         "tenants:\n  - {{id: {CONTOSO}, displayName: Contoso, domains: [contoso.onmicrosoft.com]}}\n  \
          - {{id: {FABRIKAM}, displayName: Fabrikam, domains: [fabrikam.onmicrosoft.com]}}\n\
          apps:\n  - {{clientId: {WEB}, name: web, multiTenant: true, secrets: [{{value: s}}]}}\n\
-         vaults:\n  - name: contoso-vault\n    tenant: {CONTOSO}\n    propagationSeconds: 60\n    \
+         vaults:\n  - name: contoso-vault\n    tenant: {CONTOSO}\n    propagation: 60s\n    \
          roleAssignments:\n      - {{principal: web, roles: [Key Vault Secrets User], scope: secrets/one}}\n      \
          - {{principal: web, roles: [Key Vault Reader]}}\n    \
          secrets:\n      - {{name: one, value: '1'}}\n      - {{name: two, value: '2'}}\n"

@@ -1,12 +1,16 @@
 //! Key vaults: names, versions, and references to principals.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use sidekey_oauth::Secret;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{Checker, credentials::time, each};
+use super::{
+    Checker,
+    credentials::{duration, time},
+    each,
+};
 use crate::{
     directory::{
         App, Tenant,
@@ -58,6 +62,8 @@ impl Checker<'_> {
         self.object_names(&file, path);
         let tenant = self.names.tenant(&file.tenant);
         let tenant = self.ok(&format!("{path}.tenant"), tenant)?;
+        let propagation = file.propagation.as_deref().map_or(Ok(Duration::ZERO), duration);
+        let propagation = self.ok(&format!("{path}.propagation"), propagation)?;
         let assignments = each(file.role_assignments, &format!("{path}.roleAssignments"), |file, path| {
             self.vault_role(file, path, tenant, principals)
         });
@@ -69,7 +75,7 @@ impl Checker<'_> {
             name: file.name,
             tenant,
             assignments,
-            propagation_seconds: file.propagation_seconds,
+            propagation,
             secrets: secrets.into_iter().flatten().collect(),
             certificates: certificates.into_iter().flatten().collect(),
             keys: keys.into_iter().flatten().collect(),
@@ -336,6 +342,7 @@ mod tests {
             ("certificates: [{name: a, registeredOn: [b2]}]", "registeredOn[0]: no application"),
             ("certificates: [{name: a, versions: [{path: missing.pfx}]}]", "versions[0]: cannot read `./missing.pfx`"),
             ("certificates: [{name: a, versions: [{pem: noise}]}]", "versions[0]: `pem` cannot be read as PFX"),
+            ("propagation: soon", "vaults[0].propagation: `soon`"),
             ("keys: [{name: a, operations: [dance]}]", "keys[0].operations: the key operation `dance`"),
             ("keys: [{name: a, versions: [{pem: noise}]}]", "keys[0].versions[0]: `pem` "),
             (
