@@ -15,7 +15,7 @@ use sidekey_oauth::{Secret, TenantId, TokenReply};
 use tracing::Instrument as _;
 
 use crate::{
-    AccessToken, AcquireError, CacheOutcome, Config, TokenRequest, TokenScheme, Validator,
+    AccessToken, AcquireError, CacheOutcome, Config, Confirmation, TokenRequest, TokenScheme, Validator,
     authority::Health,
     cache::{
         Entry, TokenCache,
@@ -133,6 +133,11 @@ impl Entra {
         &self.validator
     }
 
+    /// The engine's time.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
     /// The configuration that the engine was built from.
     pub fn config(&self) -> &Config {
         &self.config
@@ -148,7 +153,7 @@ impl Entra {
             claims,
             fmi_path: request.fmi_path.as_deref(),
             session_key: request.session_key.as_deref(),
-            pop_public_key: request.pop_public_key.as_deref(),
+            confirmation: request.confirmation.as_deref().map(Confirmation::id),
             extra_parameters: &request.extra_parameters,
             extra_headers: &request.extra_headers,
         })
@@ -165,7 +170,7 @@ impl Entra {
             claims: None,
             fmi_path: None,
             session_key: parts.session_key,
-            pop_public_key: None,
+            confirmation: None,
             extra_parameters: &[],
             extra_headers: &[],
         })
@@ -266,7 +271,7 @@ impl Entra {
         match self.in_time(flow::run(self, request)).await {
             Ok(reply) => {
                 self.cooldowns.forget(&key);
-                let entry = entry(&reply, asked_at, sequence);
+                let entry = entry(&reply, presented_as(request), asked_at, sequence);
                 log(request, &entry, started.elapsed());
                 Ok(self.store(key, entry))
             }
@@ -341,11 +346,15 @@ fn claims(request: &TokenRequest) -> Option<&str> {
     request.claims.as_deref().filter(|claims| !claims.trim().is_empty())
 }
 
-fn entry(reply: &TokenReply, asked_at: UnixTime, sequence: u64) -> Entry {
+fn presented_as(request: &TokenRequest) -> TokenScheme {
+    request.confirmation.as_ref().map_or(TokenScheme::Bearer, |confirmation| confirmation.scheme())
+}
+
+fn entry(reply: &TokenReply, scheme: TokenScheme, asked_at: UnixTime, sequence: u64) -> Entry {
     let lifetime = Lifetime::new(asked_at, reply.expires_in, reply.refresh_in, rand::random_range(-1.0..=1.0));
     let token = AccessToken {
-        authorization: Secret::new(format!("Bearer {}", reply.access_token.expose())),
-        scheme: TokenScheme::Bearer,
+        authorization: Secret::new(format!("{scheme} {}", reply.access_token.expose())),
+        scheme,
         expires_on: lifetime.expires_on,
     };
     Entry::new(Arc::new(token), lifetime, sequence)

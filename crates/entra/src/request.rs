@@ -7,7 +7,7 @@ use sidekey_host::UnixTime;
 use sidekey_oauth::{Scopes, Secret, TenantId};
 use uuid::Uuid;
 
-use crate::ManagedIdentityId;
+use crate::{Confirmation, ManagedIdentityId};
 
 /// A request for one token. Everything here but `force_refresh` and `correlation_id` is part of the cache key.
 #[derive(Clone, Debug)]
@@ -24,8 +24,8 @@ pub struct TokenRequest {
     pub fmi_path: Option<String>,
     /// The key of a long-running session.
     pub session_key: Option<String>,
-    /// The confirmation of a proof-of-possession token (`PopPublicKey`), as configured or sent.
-    pub pop_public_key: Option<String>,
+    /// The key that the token shall be bound to (app tokens).
+    pub confirmation: Option<Arc<Confirmation>>,
     /// Extra query parameters of the token request.
     pub extra_parameters: Vec<(String, String)>,
     /// Extra headers of the token request.
@@ -46,7 +46,7 @@ impl TokenRequest {
             claims: None,
             fmi_path: None,
             session_key: None,
-            pop_public_key: None,
+            confirmation: None,
             extra_parameters: Vec::new(),
             extra_headers: Vec::new(),
             force_refresh: false,
@@ -140,6 +140,16 @@ pub enum TokenScheme {
     Bearer,
     /// Proof of possession.
     Pop,
+}
+
+impl std::fmt::Display for TokenScheme {
+    /// As the `Authorization` header begins.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bearer => "Bearer",
+            Self::Pop => "PoP",
+        })
+    }
 }
 
 /// Where a token came from, for logs, metrics and the audit line.

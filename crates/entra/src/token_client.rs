@@ -189,7 +189,9 @@ impl TokenClient {
         request = request.headers(prepared.ask.request.extra_headers.iter().cloned().collect());
         let answer = http::post_form(request, form.fields(), self.clock.now()).await;
         let asked = proof.via().map_or(prepared.endpoint.as_str(), Via::place);
-        reply::judge(answer, asked, TokenScheme::Bearer, prepared.correlation_id)
+        let bound = prepared.ask.request.confirmation.is_some();
+        let expected = if bound { TokenScheme::Pop } else { TokenScheme::Bearer };
+        reply::judge(answer, asked, expected, prepared.correlation_id)
     }
 
     fn form(&self, prepared: &Prepared<'_>, proof: &Proof) -> Form {

@@ -14,6 +14,7 @@ mod events;
 mod flow;
 mod openapi;
 mod options;
+mod pop;
 mod query;
 mod reply;
 mod resolve;

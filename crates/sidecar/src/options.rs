@@ -1,7 +1,9 @@
 //! What one API's profile says, as checked values: how its token is got, and how it is called.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue, Method};
-use sidekey_entra::{Flow, TokenRequest};
+use sidekey_entra::{Confirmation, Flow, PopKey, TokenRequest};
 use sidekey_oauth::{Scopes, TenantId};
 use uuid::Uuid;
 
@@ -26,8 +28,12 @@ pub(crate) struct TokenOptions {
     pub(crate) fmi_path: Option<String>,
     /// `AcquireTokenOptions:LongRunningWebApiSessionKey`
     pub(crate) session_key: Option<String>,
-    /// `AcquireTokenOptions:PopPublicKey`
-    pub(crate) pop_public_key: Option<String>,
+    /// `AcquireTokenOptions:PopPublicKey`, the caller's key to bind tokens to.
+    pub(crate) pop_public_key: Option<Arc<Confirmation>>,
+    /// `AcquireTokenOptions:PopClaim`, which makes the former a mere name.
+    pub(crate) pop_claim: Option<String>,
+    /// `AcquireTokenOptions:PopPrivateKeyPath`, our key to bind tokens to and to sign requests with.
+    pub(crate) pop_private_key: Option<Arc<PopKey>>,
     /// `AcquireTokenOptions:ExtraQueryParameters` and `:ExtraParameters`
     pub(crate) extra_parameters: Vec<(String, String)>,
     /// `AcquireTokenOptions:ExtraHeadersParameters`
@@ -54,7 +60,7 @@ impl TokenOptions {
             tenant: self.tenant.clone(),
             claims: self.claims.clone(),
             fmi_path: self.fmi_path.clone().filter(|_| is_app),
-            pop_public_key: self.pop_public_key.clone().filter(|_| is_app),
+            confirmation: self.pop_public_key.clone().filter(|_| is_app),
             session_key: self.session_key.clone().filter(|_| !is_app),
             extra_parameters: self.extra_parameters.clone(),
             extra_headers: self.extra_headers.clone(),
@@ -148,15 +154,16 @@ mod tests {
     #[test]
     fn options_of_the_other_kind_of_token_are_left_out() {
         let some = |text: &str| Some(text.to_owned());
+        let key = Confirmation::of_public_key(r#"{"kid":"p"}"#).map(Arc::new).ok();
         let options = TokenOptions {
             fmi_path: some("f"),
-            pop_public_key: some("p"),
+            pop_public_key: key.clone(),
             session_key: some("s"),
             ..TokenOptions::default()
         };
         let user = options.request(Flow::App);
-        assert_eq!((user.fmi_path, user.pop_public_key, user.session_key), (None, None, some("s")));
+        assert_eq!((user.fmi_path, user.confirmation, user.session_key), (None, None, some("s")));
         let app = TokenOptions { app_token: true, ..options }.request(Flow::App);
-        assert_eq!((app.fmi_path, app.pop_public_key, app.session_key), (some("f"), some("p"), None));
+        assert_eq!((app.fmi_path, app.confirmation, app.session_key), (some("f"), key, None));
     }
 }

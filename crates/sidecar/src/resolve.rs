@@ -1,8 +1,8 @@
 //! From a route, a query and a caller to the engine's request: lookup, gate, merge, scopes, agent, flow, in this order.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use sidekey_entra::{TokenRequest, UserAssertion};
+use sidekey_entra::{PopKey, TokenRequest, UserAssertion};
 
 use crate::{
     config::{Api, Compatibility, Config, Gate},
@@ -21,6 +21,8 @@ pub(crate) struct Resolved<'c> {
     pub(crate) request: Cow<'c, TokenRequest>,
     /// The overrides that apply.
     pub(crate) overrides: Option<Overrides>,
+    /// Our key to bind the token to.
+    pub(crate) key: Option<Arc<PopKey>>,
 }
 
 /// Resolves a request. `name` is the API's name as sent.
@@ -40,13 +42,14 @@ pub(crate) fn resolve<'c>(
     if let (Some(api), None, false) = (known, &overrides, agent.is_present())
         && let Some(request) = &api.app_request
     {
-        return Ok(Resolved { api: Cow::Borrowed(api), request: Cow::Borrowed(request), overrides });
+        let key = api.token.pop_private_key.clone();
+        return Ok(Resolved { api: Cow::Borrowed(api), request: Cow::Borrowed(request), overrides, key });
     }
     let options = options(known, name, overrides.as_ref())?;
     let agent = agent.resolve(options.wants_app_token(), config.mode)?;
     let request = options.request(flow::choose(&options, agent, assertion)?);
     let api = known.map_or_else(|| Cow::Owned(Api::unknown(name)), Cow::Borrowed);
-    Ok(Resolved { api, request: Cow::Owned(request), overrides })
+    Ok(Resolved { api, request: Cow::Owned(request), overrides, key: options.pop_private_key.clone() })
 }
 
 /// Lets through what the gate of the route lets through.

@@ -29,7 +29,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) fmi_path: Option<&'a str>,
     pub(crate) session_key: Option<&'a str>,
     /// The key that the token is bound to; it decides the token's scheme too.
-    pub(crate) pop_public_key: Option<&'a str>,
+    pub(crate) confirmation: Option<&'a str>,
     pub(crate) extra_parameters: &'a [(String, String)],
     pub(crate) extra_headers: &'a [(HeaderName, HeaderValue)],
 }
@@ -98,7 +98,7 @@ struct OwnedParts {
     claims: Option<Box<str>>,
     fmi_path: Option<Box<str>>,
     session_key: Option<Box<str>>,
-    pop_public_key: Option<Box<str>>,
+    confirmation: Option<Box<str>>,
     extra_parameters: Box<[(String, String)]>,
     extra_headers: Box<[(HeaderName, HeaderValue)]>,
 }
@@ -120,7 +120,7 @@ impl<'a> KeyRef<'a> {
             claims: boxed(parts.claims),
             fmi_path: boxed(parts.fmi_path),
             session_key: boxed(parts.session_key),
-            pop_public_key: boxed(parts.pop_public_key),
+            confirmation: boxed(parts.confirmation),
             extra_parameters: parts.extra_parameters.into(),
             extra_headers: parts.extra_headers.into(),
         };
@@ -132,7 +132,7 @@ impl Key {
     /// Bytes on the heap, about.
     pub(crate) fn size(&self) -> usize {
         let parts = &self.parts;
-        let texts = [&parts.agent, &parts.claims, &parts.fmi_path, &parts.session_key, &parts.pop_public_key];
+        let texts = [&parts.agent, &parts.claims, &parts.fmi_path, &parts.session_key, &parts.confirmation];
         let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
         let scopes: usize = parts.scopes.iter().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
         let extra: usize = parts.extra_parameters.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
@@ -152,7 +152,7 @@ impl Key {
             claims: own.claims.as_deref(),
             fmi_path: own.fmi_path.as_deref(),
             session_key: own.session_key.as_deref(),
-            pop_public_key: own.pop_public_key.as_deref(),
+            confirmation: own.confirmation.as_deref(),
             extra_parameters: &own.extra_parameters,
             extra_headers: &own.extra_headers,
         }
@@ -163,7 +163,7 @@ impl Parts<'_> {
     fn hash(&self, seed: &RandomState) -> u64 {
         let mut hasher = seed.build_hasher();
         (self.realm, self.tenant, self.agent, self.identity).hash(&mut hasher);
-        (self.claims, self.fmi_path, self.session_key, self.pop_public_key).hash(&mut hasher);
+        (self.claims, self.fmi_path, self.session_key, self.confirmation).hash(&mut hasher);
         (self.extra_parameters, self.extra_headers).hash(&mut hasher);
         // A sum does not depend on the order.
         self.scopes.iter().fold(0_u64, |sum, scope| sum.wrapping_add(seed.hash_one(scope))).hash(&mut hasher);
@@ -181,7 +181,7 @@ impl PartialEq for Parts<'_> {
             && self.claims == other.claims
             && self.fmi_path == other.fmi_path
             && self.session_key == other.session_key
-            && self.pop_public_key == other.pop_public_key
+            && self.confirmation == other.confirmation
             && self.extra_parameters == other.extra_parameters
             && self.extra_headers == other.extra_headers
     }
@@ -336,7 +336,7 @@ mod tests {
             claims: None,
             fmi_path: None,
             session_key: None,
-            pop_public_key: None,
+            confirmation: None,
             extra_parameters: &[],
             extra_headers: &[],
         };
@@ -362,7 +362,7 @@ mod tests {
             Parts { claims: Some("x"), ..base },
             Parts { fmi_path: Some("x"), ..base },
             Parts { session_key: Some("x"), ..base },
-            Parts { pop_public_key: Some("x"), ..base },
+            Parts { confirmation: Some("x"), ..base },
             Parts { extra_parameters: &parameters, ..base },
             Parts { extra_headers: &headers, ..base },
         ];
@@ -391,7 +391,7 @@ mod tests {
                 claims: None,
                 fmi_path: None,
                 session_key: None,
-                pop_public_key: None,
+                confirmation: None,
                 extra_parameters: &[],
                 extra_headers: &[],
             };

@@ -206,7 +206,7 @@ mod tests {
             claims: None,
             fmi_path: None,
             session_key: None,
-            pop_public_key: None,
+            confirmation: None,
             extra_parameters: &[],
             extra_headers: &[],
         }

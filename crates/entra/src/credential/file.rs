@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::CredentialError;
 
 /// Reads a whole file of at most [`MAX_BYTES`]. `field` is the configuration field that names it.
-pub(super) fn read(path: &Path, field: &'static str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
+pub(crate) fn read(path: &Path, field: &'static str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
     let refuse = |problem: &str, hint: &str| {
         CredentialError::new(field, format!("the file `{}` {problem}", path.display()), hint)
     };
@@ -45,7 +45,7 @@ pub(super) fn read(path: &Path, field: &'static str) -> Result<Zeroizing<Vec<u8>
 
 /// A value made from files, and made anew when one of them changes. If that fails, the old value stays.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(crate) struct Watched<T> {
     files: Vec<PathBuf>,
     state: Mutex<Option<State<T>>>,
 }
@@ -65,12 +65,12 @@ struct Stamp {
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(files: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(crate) fn new(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { files: files.into_iter().collect(), state: Mutex::new(None) }
     }
 
     /// The present value. Others who ask meanwhile wait, so that it is made once.
-    pub(super) fn get(&self, make: impl FnOnce() -> Result<T, CredentialError>) -> Result<Arc<T>, CredentialError> {
+    pub(crate) fn get(&self, make: impl FnOnce() -> Result<T, CredentialError>) -> Result<Arc<T>, CredentialError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Before reading: a change that comes in between is seen the next time.
         let stamps: Vec<_> = self.files.iter().map(|file| stamp(file)).collect();

@@ -11,7 +11,7 @@ mod client_assertion;
 mod decryption;
 mod entra_app;
 mod federated;
-mod file;
+pub(crate) mod file;
 mod kept;
 mod key_vault;
 mod managed_identity;
@@ -184,7 +184,7 @@ impl Surroundings {
 }
 
 impl CredentialError {
-    fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { field, problem: problem.into(), hint: hint.into(), missing: false, passing: false }
     }
 

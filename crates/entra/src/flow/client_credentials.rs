@@ -28,5 +28,9 @@ pub(super) fn form(request: &TokenRequest, plan: &Plan<'_>) -> Form {
     form.push("grant_type", grant::CLIENT_CREDENTIALS);
     form.push("client_info", "2");
     form.push("fmi_path", request.fmi_path.as_deref().unwrap_or_default());
+    if let Some(confirmation) = &request.confirmation {
+        form.push("token_type", "pop");
+        form.push("req_cnf", confirmation.req_cnf());
+    }
     form
 }

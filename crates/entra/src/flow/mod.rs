@@ -65,7 +65,7 @@ pub(crate) fn plan<'a>(
     session: Option<&'a Session>,
     config: &'a Config,
 ) -> Result<Plan<'a>, AcquireError> {
-    unavailable_options(request)?;
+    check_confirmation(request)?;
     match (&request.flow, session) {
         (Flow::App, _) => client_credentials::plan(request, config),
         (Flow::OnBehalfOf(_), Some(session)) => session::plan(request, None, session, config),
@@ -111,15 +111,14 @@ async fn ask(engine: &Arc<Entra>, request: &TokenRequest, plan: &Plan<'_>, form:
     }
 }
 
-fn unavailable_options(request: &TokenRequest) -> Result<(), AcquireError> {
-    if request.pop_public_key.is_some() {
-        return Err(not_available("proof of possession (`PopPublicKey`)"));
+/// A token that is not bound to the key would look like one that is.
+fn check_confirmation(request: &TokenRequest) -> Result<(), AcquireError> {
+    let is_own = matches!(request.flow, Flow::App | Flow::Agent { assertion: None, .. });
+    if request.confirmation.is_some() && !is_own {
+        let hint = "ask for an app token (`RequestAppToken`) of the application or an agent";
+        return Err(AcquireError::Invalid(format!("only an application's own token can be bound to a key; {hint}")));
     }
     Ok(())
-}
-
-fn not_available(what: &str) -> AcquireError {
-    AcquireError::Invalid(format!("{what} is not available in this version"))
 }
 
 /// The tenant that a request names, where the authority lets it choose.

@@ -4,7 +4,7 @@ use sidekey_config::Configuration;
 use sidekey_oauth::Scopes;
 
 use super::*;
-use crate::request::AgentUser;
+use crate::{Confirmation, request::AgentUser};
 
 fn config(pairs: &[(&str, &str)]) -> Config {
     let base = [("AzureAd:TenantId", TENANT), ("AzureAd:ClientId", "c")];
@@ -92,10 +92,20 @@ fn only_the_application_s_own_requests_go_to_its_region() {
 }
 
 #[test]
-fn what_is_not_there_yet_says_so() {
-    let bound = TokenRequest { pop_public_key: Some("k".to_owned()), ..request(Flow::App, "r/.default") };
-    let error = plan(&bound, None, &config(&[])).unwrap_err();
-    assert!(matches!(&error, AcquireError::Invalid(text) if text.ends_with("is not available in this version")));
+fn only_an_applications_own_token_is_bound_to_a_key() {
+    let confirmation = Confirmation::of_public_key(r#"{"kid":"k"}"#).unwrap();
+    let bound = |flow| TokenRequest { confirmation: Some(confirmation.clone().into()), ..request(flow, "r/.default") };
+    let agent = |assertion| Flow::Agent { agent: "a".to_owned(), assertion };
+    for flow in [Flow::App, agent(None)] {
+        assert!(plan(&bound(flow), None, &config(&[])).is_ok());
+    }
+    let Flow::OnBehalfOf(assertion) = of_user(None) else { unreachable!() };
+    let user = Flow::AgentUser { agent: "a".to_owned(), user: AgentUser::Name("u".to_owned()) };
+    let machine = Flow::ManagedIdentity(crate::ManagedIdentityId::System);
+    for flow in [of_user(None), agent(Some(assertion)), user, machine] {
+        let error = plan(&bound(flow), None, &config(&[])).unwrap_err();
+        assert!(matches!(&error, AcquireError::Invalid(text) if text.contains("can be bound to a key")), "{error}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use sidekey_entra::TokenRequest;
 use sidekey_oauth::Scopes;
 use url::Url;
 
+use super::pop;
 use crate::{
     downstream::{Base, HeaderFault, extra_header},
     flow,
@@ -68,6 +69,7 @@ impl Api {
         refuse_protocol_schemes(section);
         let token = token(section);
         let call = call(section);
+        pop::check(section, &token);
         let base: Option<Base> = section.parse("BaseUrl", "write a URL such as `https://graph.microsoft.com/v1.0`");
         let url = base.as_ref().and_then(|base| url(section, base, &call));
         let app_request = if token.wants_app_token() && !token.scopes.is_empty() {
@@ -93,7 +95,9 @@ fn token(section: &Section<'_>) -> TokenOptions {
         correlation_id: acquire.guid("CorrelationId").filter(|id| !id.is_nil()),
         fmi_path: text("FmiPath"),
         session_key: session_key(&acquire),
-        pop_public_key: text("PopPublicKey"),
+        pop_public_key: pop::public_key(&acquire),
+        pop_claim: text("PopClaim"),
+        pop_private_key: pop::private_key(&acquire),
         extra_parameters: extra_parameters(&acquire),
         extra_headers: token_headers(&acquire),
     };
@@ -225,12 +229,6 @@ fn refuse_protocol_schemes(section: &Section<'_>) {
 
 fn refuse_unavailable(acquire: &Section<'_>) {
     acquire.reserve(&["UserFlow"]);
-    if acquire.text("PopPrivateKeyPath").is_some() {
-        acquire.fault("PopPrivateKeyPath", "is not available in this version", "remove it");
-    }
-    if acquire.text("PopClaim").is_some() {
-        acquire.fault("PopClaim", "is not available in this version", "write `PopPublicKey`");
-    }
     if acquire.text("AuthenticationOptionsName").is_some() {
         acquire.one_of("AuthenticationOptionsName", (), &[("Bearer", ()), ("AzureAd", ())]);
     }

@@ -7,6 +7,7 @@ mod forward_auth;
 mod gates;
 mod limits;
 mod listen;
+mod pop;
 mod unavailable;
 
 use sidekey_config::Section;

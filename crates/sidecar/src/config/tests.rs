@@ -121,7 +121,9 @@ fn every_fault_of_a_profile_says_what_to_write() {
         ("DownstreamApis:D:AcquireTokenOptions:Claims", "[]"),
         ("DownstreamApis:D:AcquireTokenOptions:CorrelationId", "7"),
         ("DownstreamApis:D:AcquireTokenOptions:AuthenticationOptionsName", "Other"),
-        ("DownstreamApis:D:AcquireTokenOptions:PopPrivateKeyPath", "/key.pem"),
+        ("DownstreamApis:D:AcquireTokenOptions:PopPrivateKeyPath", "/none.pem"),
+        ("DownstreamApis:D:AcquireTokenOptions:PopPublicKey", "s3cret"),
+        ("DownstreamApis:E:AcquireTokenOptions:PopClaim", "{}"),
     ]));
 }
 

@@ -14,7 +14,10 @@ use super::{
     redirect::{Hop, MAX_HOPS},
     result::Reply,
 };
-use crate::error::{CallFault, Failure};
+use crate::{
+    error::{CallFault, Failure},
+    pop::{Authorization, Unsigned},
+};
 
 /// What is sent, and the bounds of the exchange. The same call can be made twice.
 #[derive(Debug)]
@@ -63,7 +66,7 @@ impl Call<'_> {
     /// Makes the exchange. With `answer_challenge`, a claims challenge is told apart from other replies.
     pub(crate) async fn send(
         &self,
-        authorization: &HeaderValue,
+        authorization: &Authorization,
         answer_challenge: bool,
         share: &mut Share,
     ) -> Result<Outcome, Failure> {
@@ -73,7 +76,7 @@ impl Call<'_> {
 
     async fn exchange(
         &self,
-        authorization: &HeaderValue,
+        authorization: &Authorization,
         answer_challenge: bool,
         share: &mut Share,
     ) -> Result<Outcome, Failure> {
@@ -94,14 +97,16 @@ impl Call<'_> {
         Hop { method: self.method.clone(), url: self.url.clone(), trusted: true, with_body: self.payload.is_some() }
     }
 
-    async fn request(&self, hop: &Hop, authorization: &HeaderValue) -> Result<reqwest::Response, Failure> {
+    async fn request(&self, hop: &Hop, authorization: &Authorization) -> Result<reqwest::Response, Failure> {
         let mut request = reqwest::Request::new(hop.method.clone(), hop.url.clone());
         // The limit is ours, below; the client's own might be shorter.
         *request.timeout_mut() = Some(self.time);
         let headers = request.headers_mut();
         if hop.trusted {
             headers.extend(self.headers.iter().cloned());
-            headers.insert(header::AUTHORIZATION, authorization.clone());
+            if let Authorization::Ready(value) = authorization {
+                headers.insert(header::AUTHORIZATION, value.clone());
+            }
         }
         if let Some(accept) = self.accept {
             headers.insert(header::ACCEPT, accept.clone());
@@ -117,7 +122,26 @@ impl Call<'_> {
             }
             None => {}
         }
+        // Last, because it covers the others.
+        if let (true, Authorization::Signed { .. }) = (hop.trusted, authorization) {
+            let value = authorization.header(|| self.unsigned(&request, hop)).await?;
+            request.headers_mut().insert(header::AUTHORIZATION, value);
+        }
         self.client.execute(request).await.map_err(|error| self.unreachable(error))
+    }
+
+    /// The request as it is signed. Its length is the connection's business.
+    fn unsigned(&self, request: &reqwest::Request, hop: &Hop) -> Unsigned {
+        let headers = request.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH);
+        let body = self.payload.as_ref().filter(|_| hop.with_body).map(|payload| payload.bytes.clone());
+        Unsigned {
+            method: hop.method.clone(),
+            url: hop.url.clone(),
+            headers: Some(
+                headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect(),
+            ),
+            body: Some(body.unwrap_or_default()),
+        }
     }
 
     async fn finish(

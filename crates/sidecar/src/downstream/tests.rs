@@ -16,7 +16,14 @@ use sidekey_host::client::{ClientOptions, build};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::error::{CallFault, Failure};
+use crate::{
+    error::{CallFault, Failure},
+    pop::Authorization,
+};
+
+fn bearer() -> Authorization {
+    Authorization::Ready(HeaderValue::from_static("Bearer t"))
+}
 
 /// Tells what it was sent, or does what the path says.
 async fn api(request: Request) -> Response {
@@ -97,7 +104,7 @@ impl Exchange {
 }
 
 async fn send(call: &Call<'_>) -> Result<Outcome, Failure> {
-    call.send(&HeaderValue::from_static("Bearer t"), true, &mut Budget::new(10_000).share()).await
+    call.send(&bearer(), true, &mut Budget::new(10_000).share()).await
 }
 
 async fn reply(call: &Call<'_>) -> (u16, String) {
@@ -167,7 +174,7 @@ async fn claims_challenges_are_told_apart_from_other_refusals() {
     let call = exchange.call(Method::GET, url.join("/challenge").unwrap());
     assert!(matches!(send(&call).await.unwrap(), Outcome::Challenge(claims) if claims == r#"{"a":1}"#));
     let mut share = Budget::new(100).share();
-    let second = call.send(&HeaderValue::from_static("Bearer t"), false, &mut share).await.unwrap();
+    let second = call.send(&bearer(), false, &mut share).await.unwrap();
     assert!(matches!(second, Outcome::Reply(reply) if reply.status == 401), "the second reply is the result");
     assert_eq!(reply(&exchange.call(Method::GET, url.join("/denied").unwrap())).await, (401, "no".to_owned()));
 }
@@ -181,7 +188,7 @@ async fn calls_that_come_to_nothing_say_why() {
         assert_eq!(fault(send(&Call { time: short, ..call(path) }).await), CallFault::Timeout(short), "{path}");
     }
     assert_eq!(fault(send(&call("/big")).await), CallFault::TooLarge(1000));
-    let poor = call("/echo").send(&HeaderValue::from_static("Bearer t"), true, &mut Budget::new(10).share()).await;
+    let poor = call("/echo").send(&bearer(), true, &mut Budget::new(10).share()).await;
     assert!(matches!(poor, Err(Failure::Overloaded)));
 
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

@@ -1,12 +1,20 @@
 //! `GET /AuthorizationHeader/{apiName}` and `GET /AuthorizationHeaderUnauthenticated/{apiName}`: the finished header value.
 
 use axum::response::Response;
-use http::request::Parts;
+use http::{Method, request::Parts};
 use serde::Serialize;
-use sidekey_entra::AccessToken;
 use utoipa::ToSchema;
 
-use crate::{Sidecar, caller, config::Gate, error::Failure, reply, resolve::resolve, routes::Target};
+use super::downstream_api::{call_options, url};
+use crate::{
+    Sidecar, caller,
+    config::Gate,
+    error::Failure,
+    pop::{self, Authorization, Unsigned},
+    reply,
+    resolve::{Resolved, resolve},
+    routes::Target,
+};
 
 /// Gets a token for an API.
 pub(crate) async fn authorization_header(
@@ -18,13 +26,32 @@ pub(crate) async fn authorization_header(
     let caller = caller::judge(entra, &parts.headers, target.protected, config.mode).await?;
     let gate = if target.protected { Gate::Header } else { Gate::HeaderUnauthenticated };
     let assertion = caller.as_ref().map(|token| &token.assertion);
-    let request = resolve(config, gate, target.api, parts.uri.query(), assertion)?.request;
-    let (token, _) = match entra.try_cached(&request) {
+    let resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
+    // On the heap, so that what is asked for most, a cached token, makes a small future.
+    if resolved.key.is_some() {
+        return Box::pin(signed(sidecar, target.api, resolved)).await;
+    }
+    let (token, _) = match entra.try_cached(&resolved.request) {
         Some(cached) => cached,
-        // On the heap, so that what is asked for most, a cached token, makes a small future.
-        None => Box::pin(entra.acquire(&request)).await?,
+        None => Box::pin(entra.acquire(&resolved.request)).await?,
     };
-    Ok(reply::json(body(&token)))
+    Ok(reply::json(body(token.authorization.expose())))
+}
+
+/// A header that is good for one request alone, the one that the profile and the overrides describe.
+async fn signed(sidecar: &Sidecar, name: &str, mut resolved: Resolved<'_>) -> Result<Response, Failure> {
+    let options = call_options(&resolved.api, resolved.overrides.as_ref())?;
+    let unsigned = Unsigned {
+        method: options.method.clone().unwrap_or(Method::GET),
+        url: url(sidecar, name, &resolved.api, &options)?,
+        headers: None,
+        body: None,
+    };
+    let signer = pop::bind(resolved.key.as_ref(), &mut resolved.request).await?;
+    let (token, _) = sidecar.entra.acquire(&resolved.request).await?;
+    let header = Authorization::new(&sidecar.entra, signer.as_ref(), token)?.header(|| unsigned).await?;
+    let text = header.to_str().map_err(|_| Failure::Internal("the header is not ASCII".to_owned()))?;
+    Ok(reply::json(body(text)))
 }
 
 /// The body of a 200.
@@ -35,8 +62,7 @@ pub(crate) struct AuthorizationHeaderResult<'t> {
     authorization_header: &'t str,
 }
 
-fn body(token: &AccessToken) -> Vec<u8> {
-    let authorization_header = token.authorization.expose();
+fn body(authorization_header: &str) -> Vec<u8> {
     let mut json = Vec::with_capacity(authorization_header.len() + FRAME_BYTES);
     json.extend_from_slice(FRAME.as_bytes());
     reply::push_json_string(&mut json, authorization_header);
@@ -50,19 +76,13 @@ const FRAME_BYTES: usize = FRAME.len() + r#"""}"#.len();
 
 #[cfg(test)]
 mod tests {
-    use sidekey_entra::TokenScheme;
-    use sidekey_host::UnixTime;
-    use sidekey_oauth::Secret;
-
     use super::*;
 
     #[test]
     fn the_body_is_the_result_as_serde_writes_it() {
         for value in ["Bearer eyJ.eyJ.-_", "PoP a\"b\\c"] {
-            let authorization = Secret::new(value);
-            let token = AccessToken { authorization, scheme: TokenScheme::Bearer, expires_on: UnixTime(1) };
             let expected = serde_json::to_vec(&AuthorizationHeaderResult { authorization_header: value }).unwrap();
-            assert_eq!(body(&token), expected);
+            assert_eq!(body(value), expected);
             assert!(expected.len() >= value.len() + FRAME_BYTES);
         }
     }

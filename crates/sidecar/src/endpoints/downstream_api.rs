@@ -1,11 +1,11 @@
 //! `/DownstreamApi/{apiName}` and `/DownstreamApiUnauthenticated/{apiName}`: calls the API and hands back what it said.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
-use sidekey_entra::{AccessToken, TokenRequest};
+use sidekey_entra::{PopSigner, TokenRequest};
 use tokio::time::timeout;
 use url::Url;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use crate::{
     error::Failure,
     events,
     options::CallOptions,
+    pop::{self, Authorization},
     query::{Overrides, merge_call},
     reply,
     resolve::resolve,
@@ -34,11 +35,12 @@ pub(crate) async fn downstream_api(
     let caller = caller::judge(&sidecar.entra, &parts.headers, target.protected, config.mode).await?;
     let gate = if target.protected { Gate::Call } else { Gate::CallUnauthenticated };
     let assertion = caller.as_ref().map(|token| &token.assertion);
-    let resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
+    let mut resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
     let options = call_options(&resolved.api, resolved.overrides.as_ref())?;
     let url = url(sidecar, target.api, &resolved.api, &options)?;
     let mut share = sidecar.budget.share();
     let bytes = request_body(sidecar, body, &mut share).await?;
+    let signer = pop::bind(resolved.key.as_ref(), &mut resolved.request).await?;
     let method = method(&options, &parts.method, !bytes.is_empty(), config.mode);
     let call = Call {
         client: &sidecar.client,
@@ -52,12 +54,12 @@ pub(crate) async fn downstream_api(
         time: config.bounds.downstream_timeout,
         max_bytes: config.bounds.downstream_response,
     };
-    let reply = with_token(sidecar, &call, &resolved.request, &mut share).await?;
+    let reply = with_token(sidecar, &call, &resolved.request, signer.as_ref(), &mut share).await?;
     result(&reply, config.mode, share)
 }
 
 /// The profile's call options with the overrides applied.
-fn call_options<'a>(api: &'a Api, overrides: Option<&Overrides>) -> Result<Cow<'a, CallOptions>, Failure> {
+pub(super) fn call_options<'a>(api: &'a Api, overrides: Option<&Overrides>) -> Result<Cow<'a, CallOptions>, Failure> {
     let Some(overrides) = overrides else { return Ok(Cow::Borrowed(&api.call)) };
     let merge = merge_call(&api.call, overrides)?;
     for (name, why) in &merge.skipped {
@@ -67,7 +69,7 @@ fn call_options<'a>(api: &'a Api, overrides: Option<&Overrides>) -> Result<Cow<'
 }
 
 /// Where the call goes. Nothing is asked of Entra for an API that cannot be called.
-fn url(sidecar: &Sidecar, name: &str, api: &Api, options: &CallOptions) -> Result<Url, Failure> {
+pub(super) fn url(sidecar: &Sidecar, name: &str, api: &Api, options: &CallOptions) -> Result<Url, Failure> {
     let Some(base) = &api.base else {
         let is_known = sidecar.config.apis.get(name).is_some();
         return Err(if is_known || sidecar.config.mode == Compatibility::Upstream {
@@ -117,26 +119,20 @@ async fn with_token(
     sidecar: &Sidecar,
     call: &Call<'_>,
     request: &TokenRequest,
+    signer: Option<&Arc<PopSigner>>,
     share: &mut Share,
 ) -> Result<Reply, Failure> {
     let (token, _) = sidecar.entra.acquire(request).await?;
-    let claims = match call.send(&authorization(&token)?, true, share).await? {
+    let claims = match call.send(&Authorization::new(&sidecar.entra, signer, token)?, true, share).await? {
         Outcome::Reply(reply) => return Ok(reply),
         Outcome::Challenge(claims) => claims,
     };
     let request = TokenRequest { claims: Some(claims), force_refresh: true, ..request.clone() };
     let (token, _) = sidecar.entra.acquire(&request).await?;
-    match call.send(&authorization(&token)?, false, share).await? {
+    match call.send(&Authorization::new(&sidecar.entra, signer, token)?, false, share).await? {
         Outcome::Reply(reply) => Ok(reply),
         Outcome::Challenge(_) => Err(Failure::Internal("a final reply was taken for a challenge".to_owned())),
     }
-}
-
-fn authorization(token: &AccessToken) -> Result<HeaderValue, Failure> {
-    let mut value = HeaderValue::from_str(token.authorization.expose())
-        .map_err(|_| Failure::Internal("Entra's token cannot be sent in a header".to_owned()))?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// The body of a 200.

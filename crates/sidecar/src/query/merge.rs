@@ -1,6 +1,9 @@
 //! Overrides on top of an API's profile: what a caller supplied changes, everything else stays.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
+use sidekey_entra::{BadPopKey, Confirmation};
 use sidekey_oauth::{IdError, Scope, ScopeError, Scopes};
 
 use super::Overrides;
@@ -24,6 +27,9 @@ pub(crate) enum BadOverride {
     /// No header value.
     #[error("`optionsOverride.AcceptHeader` is not a valid header value")]
     Accept,
+    /// No key.
+    #[error("`optionsOverride.AcquireTokenOptions.PopPublicKey` {0}")]
+    PopPublicKey(BadPopKey),
     /// CR, LF or NUL in a header. The name is not repeated: it may be what holds them.
     #[error("an `optionsOverride.ExtraHeaderParameters` entry has a line break or a NUL character")]
     HeaderLineBreak,
@@ -59,7 +65,13 @@ pub(crate) fn merge_token(base: &TokenOptions, overrides: &Overrides) -> Result<
         correlation_id: acquire.correlation_id.or(own.correlation_id),
         fmi_path: acquire.fmi_path.clone().or(own.fmi_path),
         session_key: acquire.session_key.clone().or(own.session_key),
-        pop_public_key: acquire.pop_public_key.clone().or(own.pop_public_key),
+        pop_public_key: match &acquire.pop_public_key {
+            Some(key) => Some(Arc::new(confirmation(key, own.pop_claim.as_deref())?)),
+            None => own.pop_public_key,
+        },
+        pop_claim: own.pop_claim,
+        // A caller who names a key signs with it.
+        pop_private_key: own.pop_private_key.filter(|_| acquire.pop_public_key.is_none()),
         extra_parameters: own.extra_parameters,
         extra_headers: own.extra_headers,
     })
@@ -94,6 +106,14 @@ pub(crate) fn merge_call(base: &CallOptions, overrides: &Overrides) -> Result<Ca
     Ok(CallMerge { options, skipped })
 }
 
+fn confirmation(key: &str, claim: Option<&str>) -> Result<Confirmation, BadOverride> {
+    let confirmation = match claim {
+        Some(claim) => Confirmation::of_claim(Some(key), claim),
+        None => Confirmation::of_public_key(key),
+    };
+    confirmation.map_err(BadOverride::PopPublicKey)
+}
+
 /// A scope has no blanks: an element with blanks is the scopes that it would be on the wire.
 fn scopes(elements: &[String]) -> Result<Scopes, BadOverride> {
     let words = elements.iter().flat_map(|element| element.split_ascii_whitespace());
@@ -114,6 +134,10 @@ mod tests {
         Query::parse(Some(&prefixed.join("&"))).overrides
     }
 
+    fn key(kid: &str) -> Option<Arc<Confirmation>> {
+        Confirmation::of_public_key(&format!(r#"{{"kid":"{kid}"}}"#)).map(Arc::new).ok()
+    }
+
     /// Options of which none has its default.
     fn full_token() -> TokenOptions {
         let some = |text: &str| Some(text.to_owned());
@@ -127,7 +151,9 @@ mod tests {
             correlation_id: Some(Uuid::from_u128(7)),
             fmi_path: some("f"),
             session_key: some("s"),
-            pop_public_key: some("p"),
+            pop_public_key: key("p"),
+            pop_claim: None,
+            pop_private_key: Some(Arc::new(sidekey_entra::PopKey::new("/key.pem"))),
             extra_parameters: vec![("a".into(), "b".into())],
             extra_headers: vec![(HeaderName::from_static("a"), HeaderValue::from_static("b"))],
         }
@@ -160,7 +186,10 @@ mod tests {
             ),
             ("AcquireTokenOptions.FmiPath=x", TokenOptions { fmi_path: some("x"), ..full() }),
             ("AcquireTokenOptions.LongRunningWebApiSessionKey=x", TokenOptions { session_key: some("x"), ..full() }),
-            ("AcquireTokenOptions.PopPublicKey=x", TokenOptions { pop_public_key: some("x"), ..full() }),
+            (
+                "AcquireTokenOptions.PopPublicKey=%7B%22kid%22:%22x%22%7D",
+                TokenOptions { pop_public_key: key("x"), pop_private_key: None, ..full() },
+            ),
             (
                 "AcquireTokenOptions.ManagedIdentity.UserAssignedClientId=x",
                 TokenOptions { managed_identity: Some(ManagedIdentity { client_id: some("x") }), ..full() },
@@ -172,6 +201,16 @@ mod tests {
         }
         let app = merge_token(&TokenOptions::default(), &overrides("RequestAppToken=true"));
         assert_eq!(app, Ok(TokenOptions { app_token: true, ..TokenOptions::default() }));
+    }
+
+    #[test]
+    fn with_a_claim_the_public_key_is_its_name() {
+        let jwk = r#"{"kty":"RSA","e":"AQAB","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}"#;
+        let claimed = |name| Some(Arc::new(Confirmation::of_claim(Some(name), jwk).unwrap()));
+        let base =
+            TokenOptions { pop_public_key: claimed("one"), pop_claim: Some(jwk.to_owned()), ..TokenOptions::default() };
+        let merged = merge_token(&base, &overrides("AcquireTokenOptions.PopPublicKey=two")).unwrap();
+        assert_eq!(merged, TokenOptions { pop_public_key: claimed("two"), ..base });
     }
 
     #[test]
@@ -218,6 +257,8 @@ mod tests {
         let call = |query| merge_call(&full_call(), &overrides(query)).unwrap_err().to_string();
         insta::assert_snapshot!(token("AcquireTokenOptions.Tenant=../x"), @"`optionsOverride.AcquireTokenOptions.Tenant` `../x` is neither a GUID, a domain name, nor `common`, `organizations` or `consumers`");
         insta::assert_snapshot!(token("Scopes=a%22"), @r#"`optionsOverride.Scopes`: `a"` is not a scope: printable ASCII without blanks, quotes and backslashes, at most 1,024 characters"#);
+        let error = token("AcquireTokenOptions.PopPublicKey=s3cret");
+        assert!(error.contains("PopPublicKey` is neither a key nor base64") && !error.contains("s3cret"), "{error}");
         insta::assert_snapshot!(call("HttpMethod=trace"), @"`optionsOverride.HttpMethod` must be neither `TRACE` nor `CONNECT`");
         insta::assert_snapshot!(call("AcceptHeader=a%0Ab"), @"`optionsOverride.AcceptHeader` is not a valid header value");
     }

@@ -124,6 +124,7 @@ async fn keys(State(authority): State<Authority>) -> Json<Value> {
 }
 
 async fn token(State(authority): State<Authority>, Form(form): Form<BTreeMap<String, String>>) -> Response {
+    let token_type = form.get("token_type").cloned().unwrap_or_else(|| "Bearer".to_owned());
     let number = {
         let mut requests = authority.state.requests.lock().unwrap();
         requests.push(form);
@@ -131,7 +132,7 @@ async fn token(State(authority): State<Authority>, Form(form): Form<BTreeMap<Str
     };
     let scripted = authority.state.script.lock().unwrap().pop_front();
     let (status, body) = scripted.unwrap_or_else(|| {
-        (200, json!({"token_type": "Bearer", "expires_in": 3599, "access_token": format!("token-{number}")}))
+        (200, json!({"token_type": token_type, "expires_in": 3599, "access_token": format!("token-{number}")}))
     });
     (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
 }

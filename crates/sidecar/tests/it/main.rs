@@ -13,5 +13,6 @@ mod forward_auth;
 mod header;
 mod logs;
 mod pop;
+mod pop_outbound;
 mod setup;
 mod validate;

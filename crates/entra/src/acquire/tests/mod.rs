@@ -3,6 +3,7 @@
 mod agents;
 mod entra_app;
 mod managed_identity;
+mod pop;
 mod server;
 mod sessions;
 mod token_proxy;
