@@ -127,10 +127,12 @@ fn tokens_that_are_none_are_challenged() {
         assert_eq!((reply.status, reply.text().as_str()), (401, ""), "{token}");
         assert!(reply.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""), "{reply:?}");
     }
-    for scheme in ["Basic abc", "Bearer", "Bearer  ", "PoP x"] {
+    for scheme in ["Basic abc", "Bearer", "Bearer  ", "PoP"] {
         let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", scheme)], b"");
         assert_eq!((reply.status, reply.header("www-authenticate")), (401, "Bearer"), "{scheme}");
     }
+    let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", "PoP x")], b"");
+    assert_eq!((reply.status, reply.header("www-authenticate")), (401, "PoP error=\"invalid_token\""));
 }
 
 #[test]
