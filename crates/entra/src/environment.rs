@@ -83,6 +83,7 @@ const NAMES: &[&str] = &[
     "MSAL_FORCE_REGION",
     "MSI_ENDPOINT",
     "REGION_NAME",
+    "SPIFFE_ENDPOINT_SOCKET",
     "SYSTEM_OIDCREQUESTURI",
 ];
 

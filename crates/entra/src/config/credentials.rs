@@ -316,6 +316,8 @@ pub(super) const FIELDS: &[&str] = &[
     "AwsRegion",
     "GoogleServiceAccount",
     "ServiceConnectionId",
+    "SpiffeEndpointSocket",
+    "SpiffeId",
     "DecryptKeysAuthenticationOptions",
     "CustomSignedAssertionProviderName",
     "CustomSignedAssertionProviderData",

@@ -13,6 +13,7 @@ mod azure_pipelines;
 mod github_actions;
 mod google_metadata;
 mod question;
+mod spiffe;
 mod template;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -193,6 +194,7 @@ const SOURCES: &[(&str, Read)] = &[
     (github_actions::NAME, github_actions::read),
     (assertion_variable::GITLAB, assertion_variable::read_gitlab),
     (google_metadata::NAME, google_metadata::read),
+    (spiffe::NAME, spiffe::read),
 ];
 
 const TIMEOUT: Duration = Duration::from_secs(10);

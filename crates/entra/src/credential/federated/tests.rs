@@ -1,8 +1,11 @@
 //! Plays the case folders: `tests/cases/credential/{SourceType}/{case}.json`.
 //!
-//! A case has `settings`, `environment` and `files` in, and `exchanges` with an HTTP server; what comes out is `{token}`, an error with
+//! A case has `settings`, `environment` and `files` in, and `exchanges` with an HTTP server or a `workload_api`; what comes out is `{token}`, an error with
 //! certain words after which the next credential is used, or a fault of the configuration. `{server}` (a URL), `{host}`, `{folder}`, `{token}` and
 //! `{expired}` stand for values of the run. Whatever must not be seen contains `hush`.
+
+#[cfg(unix)]
+mod workload_api;
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +44,10 @@ struct Case {
     files: BTreeMap<String, Option<String>>,
     #[serde(default)]
     exchanges: Vec<Exchange>,
+    /// At `{folder}/agent.sock`.
+    #[cfg(unix)]
+    #[serde(default)]
+    workload_api: Option<workload_api::WorkloadApi>,
     /// Time flies where nothing happens.
     #[serde(default)]
     hangs: bool,
@@ -136,6 +143,10 @@ async fn play(name: &str, source: &str, text: &str) {
     .fold(text.to_owned(), |text, (placeholder, value)| text.replace(placeholder, value));
     let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     write(&case, folder.path());
+    #[cfg(unix)]
+    if let Some(api) = case.workload_api.clone() {
+        api.serve(&folder.path().join("agent.sock"));
+    }
     server.script.lock().unwrap().clone_from(&case.exchanges);
     let (log, _guard) = Log::start();
     let alone = configuration(&case, source, false);
@@ -280,6 +291,8 @@ async fn an_assertion_is_kept_for_the_audience_tenant_and_fmi_path_that_it_was_a
         environment: BTreeMap::new(),
         files: BTreeMap::new(),
         exchanges: Vec::new(),
+        #[cfg(unix)]
+        workload_api: None,
         hangs: false,
         passing: false,
         expected: Expected::Error(Vec::new()),
