@@ -40,7 +40,7 @@ impl Report {
         let rows = self.lines.iter().map(row).collect::<Vec<_>>().join("\n");
         format!(
             "{INTRODUCTION}\nMachine: {}\n\n| measure | target | result | |\n| --- | --- | --- | --- |\n{rows}\n",
-            machine()
+            self.machine
         )
     }
 
