@@ -1,5 +1,6 @@
 //! The HTTP client: our own roots, no redirects, no cookies, proxies by the usual variables but never for loopback.
 
+mod localhost;
 mod named;
 mod pinned;
 mod policy;
@@ -96,6 +97,7 @@ fn builder(options: &ClientOptions, tls: ClientConfig) -> reqwest::ClientBuilder
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .no_proxy()
+        .dns_resolver(Arc::new(localhost::Resolver))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .user_agent(USER_AGENT)

@@ -1,5 +1,5 @@
-//! The real binary: agents and sessions against the emulator, and bad input, where each fault gets a clear answer, nothing leaks
-//! into the log, and memory stays bounded.
+//! The real binary: agents, sessions, vaults and proof of possession against the emulator, and bad input, where each fault gets
+//! a clear answer, nothing leaks into the log, and memory stays bounded.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -9,4 +9,6 @@ mod bad_credentials;
 mod bad_downstream;
 mod bad_requests;
 mod client;
+mod key_vault;
 mod process;
+mod proof_of_possession;
