@@ -15,6 +15,8 @@ use crate::validate::IssuerPattern;
 pub(super) struct Published {
     /// The issuer or its template.
     pub(super) issuer: IssuerPattern,
+    /// Entra's name for the cloud.
+    pub(super) cloud: Option<String>,
     /// The keys as they stand in the document.
     pub(super) keys: JwkSet,
 }
@@ -40,7 +42,7 @@ pub(super) async fn fetch(client: &Client, source: &Source) -> Result<Published,
     let keys = get(client, address.clone()).await?;
     let keys =
         JwkSet::parse(&keys).map_err(|error| FetchError { address: address.to_string(), reason: error.to_string() })?;
-    Ok(Published { issuer, keys })
+    Ok(Published { issuer, cloud: document.cloud_instance_name, keys })
 }
 
 /// What is read of the provider's metadata: no token is asked for here, so that its endpoints may be missing.
@@ -48,6 +50,8 @@ pub(super) async fn fetch(client: &Client, source: &Source) -> Result<Published,
 struct Provider {
     issuer: String,
     jwks_uri: String,
+    #[serde(default)]
+    cloud_instance_name: Option<String>,
 }
 
 impl Provider {

@@ -33,8 +33,8 @@ impl KeySet {
     /// Takes over a document; keys that `previous` has already are not parsed again. `Err` if no key is of use.
     pub(super) fn build(published: Published, previous: Option<&Self>, now: UnixTime) -> Result<Self, String> {
         let count = published.keys.keys.len();
-        let keys: Vec<_> =
-            published.keys.keys.into_iter().filter_map(|jwk| PublishedKey::take_over(jwk, previous)).collect();
+        let of_this_cloud = published.keys.keys.into_iter().filter(|jwk| is_of_cloud(jwk, published.cloud.as_deref()));
+        let keys: Vec<_> = of_this_cloud.filter_map(|jwk| PublishedKey::take_over(jwk, previous)).collect();
         if keys.is_empty() {
             return Err(format!("none of its {count} keys can check signatures"));
         }
@@ -108,6 +108,17 @@ impl PublishedKey {
             [(&header.kid, &self.jwk.kid), (&header.x5t, &self.jwk.x5t), (&header.x5t_s256, &self.jwk.x5t_s256)];
         named.iter().find(|(wanted, _)| wanted.is_some()).is_none_or(|(wanted, own)| wanted == own)
     }
+}
+
+/// A key that is of another cloud than the document it stands in signs for nobody here.
+fn is_of_cloud(jwk: &Jwk, cloud: Option<&str>) -> bool {
+    let (Some(own), Some(cloud)) = (jwk.cloud_instance_name.as_deref(), cloud) else { return true };
+    let is_same = own.eq_ignore_ascii_case(cloud);
+    if !is_same {
+        let kid = Echo(jwk.kid.as_deref().unwrap_or_default()).to_string();
+        tracing::debug!(kid, own = %Echo(own), cloud = %Echo(cloud), "a published key of another cloud is left out");
+    }
+    is_same
 }
 
 /// Signatures that are computed for one token without a key id.

@@ -5,10 +5,7 @@
 
 use std::{num::NonZero, sync::Arc, thread::available_parallelism};
 
-use sidekey_jose::{
-    JoseError,
-    jwe::{DecryptionKey, UnverifiedJwe},
-};
+use sidekey_jose::jwe::{DecryptionKey, UnverifiedJwe};
 use sidekey_oauth::Secret;
 use tokio::sync::Semaphore;
 
@@ -53,13 +50,8 @@ pub(super) fn is_encrypted(token: &str) -> bool {
 
 /// Opens a token with the key that its header names, or where it names none of ours, with the first that fits.
 fn open(token: &str, keys: &[Arc<DecryptionKey>]) -> Result<Secret, Rejection> {
-    let jwe = UnverifiedJwe::parse(token).map_err(|error| match error {
-        // What is wrong there stands in the clear; the reply is the same for all of it.
-        JoseError::TooLarge | JoseError::Malformed(_) | JoseError::Base64 | JoseError::Json(_) => {
-            Rejection::Malformed(error.to_string())
-        }
-        other => Rejection::Decryption(other.to_string()),
-    })?;
+    // What is wrong with a header stands in the clear, so that the log may say it.
+    let jwe = UnverifiedJwe::parse(token).map_err(|error| Rejection::Decryption(error.to_string()))?;
     let named = keys.iter().find(|key| key.is_named_by(jwe.header()));
     let candidates = named.map_or(keys, std::slice::from_ref);
     let opened = candidates.iter().find_map(|key| jwe.decrypt(key).ok());
@@ -68,10 +60,10 @@ fn open(token: &str, keys: &[Arc<DecryptionKey>]) -> Result<Secret, Rejection> {
         return Err(Rejection::Decryption(not_opened(kid, keys.len(), named.is_some())));
     };
     let inner = String::from_utf8(std::mem::take(&mut *plaintext));
-    let inner = inner.map_err(|_| Rejection::Malformed("what was decrypted is not a token".to_owned()))?;
+    let inner = inner.map_err(|_| Rejection::Decryption("what was in it is not a token".to_owned()))?;
     let inner = Secret::new(inner);
     if is_encrypted(inner.expose()) {
-        return Err(Rejection::Malformed("what was decrypted is encrypted once more".to_owned()));
+        return Err(Rejection::Decryption("what was in it is encrypted once more".to_owned()));
     }
     Ok(inner)
 }

@@ -10,7 +10,7 @@ use sidekey_jose::{
 
 use super::{
     Rejection, Validator, VerifiedToken,
-    rejection::Echo,
+    rejection::{Echo, Line},
     replay::{Full, InMemory, ReplayMemory},
 };
 use crate::config::PopConfig;
@@ -73,6 +73,14 @@ impl Validator {
 }
 
 impl PopRejection {
+    /// The whole reason as a caller may see it, as by [`Rejection::reason`].
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Token(rejection) => rejection.reason(),
+            other => Line(other.to_string()).to_string(),
+        }
+    }
+
     /// The `error_description` of a challenge, where there is one: printable ASCII without `"` and `\`.
     pub fn description(&self) -> Option<String> {
         match self {

@@ -142,6 +142,33 @@ impl Rejection {
     }
 }
 
+impl Rejection {
+    /// The whole reason as a caller may see it: which check, what was found, what was expected. On one line of printable
+    /// ASCII. How a token did not open, and what happened on the way to the authority, is for the log.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Decryption(_) => "the token cannot be decrypted".to_owned(),
+            Self::UnknownKey(_) => "the signing key is not one that the authority publishes".to_owned(),
+            other => Line(other.to_string()).to_string(),
+        }
+    }
+}
+
+/// A text as it may stand in a header: escaped as by [`Echo`], but whole sentences with backticks.
+pub(crate) struct Line(pub(crate) String);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars().take(MAX_LINE) {
+            match character {
+                ' '..='~' => fmt::Write::write_char(f, character)?,
+                other => write!(f, "{}", other.escape_default())?,
+            }
+        }
+        if self.0.chars().nth(MAX_LINE).is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
 /// A value from a token as it may be shown: percent-escaped where it is not printable ASCII (or is `"` or `\`), and cut.
 pub(crate) struct Echo<T>(pub(crate) T);
 
@@ -179,6 +206,8 @@ impl fmt::Display for Utc {
 const NOTHING: &str = "(none)";
 /// Bytes of a token's value that are shown.
 const MAX_ECHO: usize = 256;
+/// Characters of a whole reason.
+const MAX_LINE: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
@@ -244,6 +273,21 @@ mod tests {
         let rejection = Rejection::Issuer { issuer: Some("x".repeat(100_000)), expected: String::new() };
         assert!(rejection.description().is_some_and(|text| text.len() < 300 && text.contains("x...'")));
         assert!(rejection.to_string().len() < 400);
+    }
+
+    #[test]
+    fn reasons_for_callers_are_headers_and_tell_nothing_of_what_was_within() {
+        let audience = Some("a\r\nSet-Cookie: \u{e9}".to_owned());
+        let rejection = Rejection::Audience { audience, expected: "`b`".to_owned() };
+        let expected = "the audience `a%0D%0ASet-Cookie: %C3%A9` is not accepted, expected: `b`";
+        assert_eq!(rejection.reason(), expected);
+        let rejection = Rejection::Malformed("`\u{e9}\r\n` and \"quotes\"".to_owned());
+        assert_eq!(rejection.reason(), "the token is malformed: `\\u{e9}\\r\\n` and \"quotes\"");
+        assert!(Rejection::Malformed("x".repeat(10_000)).reason().len() < 1_100);
+        let [one, other] =
+            ["none of the 3 keys", "not a name"].map(|why| Rejection::Decryption(why.to_owned()).reason());
+        assert_eq!(one, other);
+        assert!(!Rejection::UnknownKey("http://10.0.0.1: refused".to_owned()).reason().contains("10.0.0.1"));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) fn preflight(method: &Method, headers: &http::HeaderMap) -> Option<Re
 pub(crate) fn allow_origin(response: &mut Response, origin: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("WWW-Authenticate, Retry-After"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
+
+const EXPOSED: &str = "WWW-Authenticate, Retry-After, X-Sidekey-Reason";

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use sidekey_entra::{AcquireError, EntraRefusal, PopRejection, Rejection};
 use uuid::Uuid;
 
@@ -91,6 +91,7 @@ struct Answer {
     status: StatusCode,
     body: AnswerBody,
     challenges: Vec<String>,
+    reason: Option<String>,
     retry_after: Option<Duration>,
 }
 
@@ -106,7 +107,7 @@ fn answer(failure: &Failure, mode: Compatibility, reference: Uuid) -> Answer {
     use Compatibility::{Strict, Upstream};
     match (failure, mode) {
         (Failure::NoCredentials, _) => Answer::challenge("Bearer".to_owned()),
-        (Failure::Rejected(why), _) => Answer::challenge(invalid_token(why.description())),
+        (Failure::Rejected(why), _) => Answer::challenge(invalid_token(why.description())).because(why.reason()),
         (Failure::PopRejected(PopRejection::NoRoom), _) => {
             Answer::problem(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM).retry(RETRY_AFTER)
         }
@@ -218,7 +219,7 @@ fn invalid_token(description: Option<String>) -> String {
 /// The original's challenge, and behind it the one for plain tokens, which says why.
 fn pop_rejected(why: &PopRejection) -> Answer {
     let challenges = vec![r#"PoP error="invalid_token""#.to_owned(), invalid_token(why.description())];
-    Answer { challenges, ..Answer::empty(StatusCode::UNAUTHORIZED) }
+    Answer { challenges, ..Answer::empty(StatusCode::UNAUTHORIZED) }.because(why.reason())
 }
 
 fn unknown_api(api: &str) -> String {
@@ -241,7 +242,7 @@ fn gated(key: &str) -> String {
 
 impl Answer {
     fn empty(status: StatusCode) -> Self {
-        Self { status, body: AnswerBody::Empty, challenges: Vec::new(), retry_after: None }
+        Self { status, body: AnswerBody::Empty, challenges: Vec::new(), reason: None, retry_after: None }
     }
 
     fn challenge(challenge: String) -> Self {
@@ -258,6 +259,10 @@ impl Answer {
 
     fn problem(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::of(status, Problem::new(status, detail))
+    }
+
+    fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
     }
 
     fn retry(self, after: Duration) -> Self {
@@ -281,6 +286,9 @@ impl Answer {
         for challenge in self.challenges {
             let challenge = HeaderValue::from_str(&challenge);
             headers.append(header::WWW_AUTHENTICATE, challenge.unwrap_or(HeaderValue::from_static("Bearer")));
+        }
+        if let Some(reason) = self.reason.and_then(|reason| HeaderValue::from_str(&reason).ok()) {
+            headers.insert(REASON, reason);
         }
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -335,6 +343,8 @@ impl From<NoFlow> for Failure {
     }
 }
 
+/// Which check a token failed. The challenge has the original's words, which say less.
+const REASON: HeaderName = HeaderName::from_static("x-sidekey-reason");
 const UNEXPECTED: &str = "An unexpected error occurred.";
 const TOO_OFTEN: &str = "This caller asks more often than `Sidecar:RateLimit` allows.";
 const NO_ROOM: &str = "Too many signed requests are remembered to tell whether this one came before; try again later.";

@@ -178,6 +178,30 @@ async fn a_key_s_own_algorithm_restricts_it() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_cloud_signs_for_nobody() {
+    let setting = Setting::new().await;
+    let origin = &setting.authority.origin;
+    let document = json!({
+        "issuer": format!("{origin}/{TENANT}/v2.0"), "jwks_uri": format!("{origin}/keys"),
+        "cloud_instance_name": "microsoftonline.com",
+    });
+    setting.authority.answer_document(Answer::Text(document.to_string()));
+    let of = |kid, cloud: Option<&str>| {
+        let key = TestKey::new(kid);
+        let jwk = sidekey_jose::Jwk { cloud_instance_name: cloud.map(str::to_owned), ..key.jwk() };
+        (key, jwk)
+    };
+    let (own, unnamed, other) =
+        (of("own", Some("MicrosoftOnline.com")), of("unnamed", None), of("other", Some("microsoftonline.us")));
+    setting.authority.publish(vec![own.1, unnamed.1, other.1]);
+    for (key, good) in [(own.0, true), (unnamed.0, true), (other.0, false)] {
+        let found = setting.validate(&key.sign(&setting.claims(&json!({})))).await;
+        assert_eq!(found.is_ok(), good, "{}: {found:?}", key.kid);
+        assert!(good || matches!(found, Err(Rejection::UnknownKey(_))), "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn forged_and_unsigned_tokens_are_refused() {
     let setting = Setting::new().await;
     let claims = setting.claims(&json!({}));
