@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) sidecar: sidekey_sidecar::Config,
     pub(crate) logging: telemetry::Config,
     pub(crate) client: client::ClientOptions,
+    /// `Sidecar:AllowDebugging`
+    pub(crate) allow_debugging: bool,
 }
 
 impl Settings {
@@ -28,6 +30,7 @@ impl Settings {
             sidecar: sidekey_sidecar::Config::read(root, environment),
             logging: telemetry::Config::read(root),
             client,
+            allow_debugging: root.section("Sidecar").bool("AllowDebugging", false),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod app;
 mod commands;
 mod dev;
+mod hardening;
 mod telemetry;
 
 use std::process::ExitCode;

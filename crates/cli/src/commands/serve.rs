@@ -9,7 +9,7 @@ use sidekey_host::{
     shutdown::DRAIN,
 };
 
-use crate::{app, telemetry};
+use crate::{app, hardening, telemetry};
 
 /// Serve the auth sidecar, configured as ASP.NET programs are
 ///
@@ -26,11 +26,19 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        // Before there is a secret to be seen.
+        let closed = hardening::close();
         let sources = Sources::of_process(self.settings).context("cannot read the environment")?;
         let configuration = Configuration::load(&sources)?;
         let (settings, warnings) = configuration.bind(|root| app::Settings::read(root, configuration.environment()))?;
         telemetry::install(settings.logging.clone());
         app::log_warnings(&warnings);
+        if settings.allow_debugging {
+            hardening::open().context("cannot open the process for debuggers (`Sidecar:AllowDebugging`)")?;
+            tracing::warn!("core dumps and debuggers can show tokens and secrets (`Sidecar:AllowDebugging`)");
+        } else if let Err(error) = closed {
+            tracing::warn!(%error, "core dumps and debuggers cannot be kept out");
+        }
         let shutdown = Shutdown::new();
         let mut listeners = Vec::new();
         for endpoint in settings.sidecar.endpoints() {

@@ -9,6 +9,7 @@ mod bad_credentials;
 mod bad_downstream;
 mod bad_requests;
 mod client;
+mod hardening;
 mod key_vault;
 mod process;
 mod proof_of_possession;

@@ -106,9 +106,14 @@ impl Process {
         self.log.lock().unwrap().clone()
     }
 
+    /// A file that the kernel has about it.
+    pub(crate) fn proc(&self, name: &str) -> std::path::PathBuf {
+        format!("/proc/{}/{name}", self.child.id()).into()
+    }
+
     /// The most memory that it ever had resident, in MiB.
     pub(crate) fn peak_mebibytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = fs::read_to_string(self.proc("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }

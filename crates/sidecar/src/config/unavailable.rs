@@ -34,5 +34,5 @@ const HARMLESS: &[(&str, &str)] =
     &[("WarmUp", "is not available in this version: the first call of an API fetches its token")];
 
 /// Keys of this section that the token engine and the program itself read.
-const READ_ELSEWHERE: [&str; 5] =
-    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "PopValidation", "AdditionalCaFile"];
+const READ_ELSEWHERE: [&str; 6] =
+    ["AcquireTimeout", "VerifiedTokenCache", "TokenValidation", "PopValidation", "AdditionalCaFile", "AllowDebugging"];
