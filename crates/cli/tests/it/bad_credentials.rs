@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use crate::{
     client::get,
     process::{Process, Settings},
+    stage::{Emulator, ORDERS_WEB, TENANT},
 };
 
 const PASSWORD: &str = "Secret.Of-The~File";
@@ -18,11 +19,10 @@ const ASSERTION_PATH: &str = "AzureAd__ClientCredentials__0__SignedAssertionFile
 fn settings<'a>(authority: &'a str, credentials: Settings<'a>) -> Vec<(&'a str, &'a str)> {
     let base = [
         ("AzureAd__Instance", authority),
-        ("AzureAd__TenantId", "aaaabbbb-0000-cccc-1111-dddd2222eeee"),
-        ("AzureAd__ClientId", "00001111-aaaa-2222-bbbb-3333cccc4444"),
+        ("AzureAd__TenantId", TENANT),
+        ("AzureAd__ClientId", ORDERS_WEB),
         ("DownstreamApis__orders__Scopes__0", "api://11112222-bbbb-3333-cccc-4444dddd5555/.default"),
         ("DownstreamApis__orders__RequestAppToken", "true"),
-        ("Logging__LogLevel__Default", "Trace"),
     ];
     base.iter().chain(credentials).copied().collect()
 }
@@ -141,12 +141,12 @@ fn an_assertion_file_that_never_ends() {
 
 /// An assertion file that goes bad while the sidecar runs; `break_it` gets its path.
 fn goes_bad(break_it: impl FnOnce(&Path)) {
-    let (_emulator, origin) = Process::emulator();
+    let emulator = Emulator::start();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("assertion");
     fs::write(&path, "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJvcmRlcnMifQ.c2lnbmF0dXJl").unwrap();
     let credentials = [ASSERTION[0], (ASSERTION_PATH, path.to_str().unwrap())];
-    let (serve, address) = Process::serve(&settings(&origin, &credentials));
+    let (serve, address) = Process::serve(&settings(&emulator.origin, &credentials));
     break_it(&path);
     let reply = get(address, "/AuthorizationHeaderUnauthenticated/orders");
     let detail = reply.problem(500);
@@ -185,11 +185,11 @@ fn an_assertion_file_that_is_overwritten_with_something_else() {
 
 #[test]
 fn a_projected_token_that_is_not_mounted_yet_does_not_keep_the_sidecar_down() {
-    let (_emulator, origin) = Process::emulator();
+    let emulator = Emulator::start();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("assertion");
     let credentials = [ASSERTION[0], (ASSERTION_PATH, path.to_str().unwrap())];
-    let (serve, address) = Process::serve(&settings(&origin, &credentials));
+    let (serve, address) = Process::serve(&settings(&emulator.origin, &credentials));
     get(address, "/AuthorizationHeaderUnauthenticated/orders").problem(500);
     let log = serve.stop();
     assert!(log.contains(path.to_str().unwrap()), "{log}");

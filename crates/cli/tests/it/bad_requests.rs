@@ -8,52 +8,39 @@ use std::{
 };
 
 use crate::{
-    client::{Reply, get, read, request, send},
-    process::{Process, Settings},
+    client::{Reply, read, request, send},
+    process::Settings,
+    stage::{ORDERS_WEB, Stage},
 };
 
-/// An emulator, a sidecar with an API whose server is given, and a user's token.
-struct Stage {
-    _emulator: Process,
-    serve: Process,
+/// A sidecar with an API whose server is not there, and a user's token.
+struct Target {
+    stage: Stage,
     sidecar: SocketAddr,
     user: String,
 }
 
-impl Stage {
+impl Target {
     fn new(more: Settings<'_>) -> Self {
-        let (emulator, origin) = Process::emulator();
-        let base = [
-            ("AzureAd__Instance", origin.as_str()),
-            ("AzureAd__TenantId", "aaaabbbb-0000-cccc-1111-dddd2222eeee"),
-            ("AzureAd__ClientId", "00001111-aaaa-2222-bbbb-3333cccc4444"),
-            ("AzureAd__ClientCredentials__0__SourceType", "ClientSecret"),
-            ("AzureAd__ClientCredentials__0__ClientSecret", SECRET),
+        let api = [
             ("DownstreamApis__orders__BaseUrl", "http://127.0.0.1:9/base/"),
             ("DownstreamApis__orders__Scopes__0", "api://11112222-bbbb-3333-cccc-4444dddd5555/Orders.Read"),
-            ("Logging__LogLevel__Default", "Trace"),
         ];
-        let settings: Vec<_> = base.iter().chain(more).copied().collect();
-        let (serve, sidecar) = Process::serve(&settings);
-        let emulator_address = origin.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-        let user = get(emulator_address, "/sidekey/token?user=alice").text().trim().to_owned();
-        assert_eq!(user.split('.').count(), 3, "not a token: {user}");
-        Self { _emulator: emulator, serve, sidecar, user }
+        let stage = Stage::new(ORDERS_WEB, &[&api, more].concat());
+        Self { sidecar: stage.sidecar, user: stage.emulator.token("user=alice"), stage }
     }
 
     fn as_user(&self, method: &str, target: &str, body: &[u8]) -> Reply {
         as_user(self.sidecar, &self.user, method, target, body)
     }
 
-    /// It still answers, its memory is bounded, and its log has neither the secret nor the token.
+    /// It still answers, its memory is bounded, and it ends as it should.
     fn assert_unharmed(self, mebibytes: u64) {
         let reply = self.as_user("GET", "/AuthorizationHeader/orders", b"");
         assert_eq!(reply.status, 200, "{}", reply.text());
-        let peak = self.serve.peak_mebibytes();
+        let peak = self.stage.serve.peak_mebibytes();
         assert!(peak <= mebibytes, "{peak} MiB were resident, at most {mebibytes} are right");
-        let log = self.serve.stop();
-        let signature = self.user.rsplit('.').next().unwrap();
-        assert!(!log.contains(SECRET) && !log.contains(signature), "{log}");
+        self.stage.serve.stop();
     }
 }
 
@@ -62,108 +49,106 @@ fn as_user(sidecar: SocketAddr, user: &str, method: &str, target: &str, body: &[
     request(sidecar, method, target, &[("Authorization", &bearer), ("Content-Type", "text/plain")], body)
 }
 
-const SECRET: &str = "orders-web-development-secret";
-
 /// What a debug build may have resident besides what a test gives it to hold.
 const BASE_MEBIBYTES: u64 = 96;
 
 #[test]
 fn an_unknown_api_is_told_where_to_configure_it() {
-    let stage = Stage::new(&[]);
-    for target in ["/AuthorizationHeader/nowhere", "/DownstreamApi/nowhere?optionsOverride.RelativePath=a"] {
-        let method = if target.starts_with("/Auth") { "GET" } else { "POST" };
-        let detail = stage.as_user(method, target, b"").problem(404);
+    let target = Target::new(&[]);
+    for path in ["/AuthorizationHeader/nowhere", "/DownstreamApi/nowhere?optionsOverride.RelativePath=a"] {
+        let method = if path.starts_with("/Auth") { "GET" } else { "POST" };
+        let detail = target.as_user(method, path, b"").problem(404);
         assert!(detail.contains("DownstreamApis:nowhere"), "{detail}");
     }
-    stage.assert_unharmed(BASE_MEBIBYTES);
+    target.assert_unharmed(BASE_MEBIBYTES);
 }
 
 #[test]
 fn malformed_agent_parameters_are_refused_and_not_echoed_into_the_log() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     let cases = [
         ("AgentUsername=a%40b", "AgentUsername or AgentUserId require AgentIdentity"),
         ("AgentIdentity=x&AgentUsername=a&AgentUserId=b", "AgentUsername and AgentUserId are mutually exclusive"),
         ("AgentIdentity=x&AgentUserId=%00%ff", "AgentUserId must be a valid GUID"),
     ];
     for (query, wanted) in cases {
-        assert_eq!(stage.as_user("GET", &format!("/AuthorizationHeader/orders?{query}"), b"").problem(400), wanted);
+        assert_eq!(target.as_user("GET", &format!("/AuthorizationHeader/orders?{query}"), b"").problem(400), wanted);
     }
     let long = "a".repeat(50_000);
-    stage.as_user("GET", &format!("/AuthorizationHeader/orders?AgentIdentity=x&AgentUserId={long}"), b"").problem(400);
-    assert!(!stage.serve.stop().contains(&long));
+    target.as_user("GET", &format!("/AuthorizationHeader/orders?AgentIdentity=x&AgentUserId={long}"), b"").problem(400);
+    assert!(!target.stage.serve.stop().contains(&long));
 }
 
 #[test]
 fn a_head_of_a_megabyte_is_431() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     let value = "a".repeat(1_000_000);
     let one_header = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {value}\r\n\r\n");
     let many_headers =
         format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-A: aaaaaaaaaaaaaaaa\r\n".repeat(50_000));
     let long_target = format!("GET /{value} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     for head in [one_header, many_headers, long_target] {
-        let reply = send(stage.sidecar, head.as_bytes());
+        let reply = send(target.sidecar, head.as_bytes());
         assert!(matches!(reply, Some(Reply { status: 431 | 414, .. }) | None), "{reply:?}");
     }
-    stage.assert_unharmed(BASE_MEBIBYTES);
+    target.assert_unharmed(BASE_MEBIBYTES);
 }
 
 #[test]
 fn a_token_of_a_megabyte_is_refused() {
-    let stage = Stage::new(&[("Sidecar__Limits__MaxHeaderBytes", "2000000")]);
+    let target = Target::new(&[("Sidecar__Limits__MaxHeaderBytes", "2000000")]);
     let token = format!("Bearer eyJhbGciOiJSUzI1NiJ9.{}.c2ln", "a".repeat(1_000_000));
-    let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", &token)], b"");
+    let reply = request(target.sidecar, "GET", "/Validate", &[("Authorization", &token)], b"");
     assert!(matches!(reply.status, 401 | 431), "{reply:?}");
-    stage.assert_unharmed(BASE_MEBIBYTES);
+    target.assert_unharmed(BASE_MEBIBYTES);
 }
 
 #[test]
 fn tokens_that_are_none_are_challenged() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     let deep = format!("eyJhbGciOiJSUzI1NiJ9.{}.c2ln", "W1tbW1tbW1tb".repeat(1_000));
     for token in ["x", "a.b", "a.b.c", "...", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln", &deep] {
-        let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", &format!("Bearer {token}"))], b"");
+        let reply = request(target.sidecar, "GET", "/Validate", &[("Authorization", &format!("Bearer {token}"))], b"");
         assert_eq!((reply.status, reply.text().as_str()), (401, ""), "{token}");
         assert!(reply.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""), "{reply:?}");
     }
     for scheme in ["Basic abc", "Bearer", "Bearer  ", "PoP"] {
-        let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", scheme)], b"");
+        let reply = request(target.sidecar, "GET", "/Validate", &[("Authorization", scheme)], b"");
         assert_eq!((reply.status, reply.header("www-authenticate")), (401, "Bearer"), "{scheme}");
     }
-    let reply = request(stage.sidecar, "GET", "/Validate", &[("Authorization", "PoP x")], b"");
+    let reply = request(target.sidecar, "GET", "/Validate", &[("Authorization", "PoP x")], b"");
     assert_eq!((reply.status, reply.header("www-authenticate")), (401, "PoP error=\"invalid_token\""));
 }
 
 #[test]
 fn a_body_beyond_the_limit_is_413() {
-    let stage = Stage::new(&[]);
-    let reply = stage.as_user("POST", "/DownstreamApi/orders", &vec![b'a'; 31_000_000]);
+    let target = Target::new(&[]);
+    let reply = target.as_user("POST", "/DownstreamApi/orders", &vec![b'a'; 31_000_000]);
     assert_eq!(reply.status, 413, "{reply:?}");
-    stage.assert_unharmed(BASE_MEBIBYTES + 64);
+    target.assert_unharmed(BASE_MEBIBYTES + 64);
 }
 
 #[test]
 fn a_body_that_says_it_is_small_and_is_not_is_413() {
-    let stage = Stage::new(&[("Sidecar__Limits__MaxRequestBodyBytes", "1000")]);
+    let target = Target::new(&[("Sidecar__Limits__MaxRequestBodyBytes", "1000")]);
     let mut bytes = format!(
         "POST /DownstreamApi/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
          Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n",
-        stage.user
+        target.user
     )
     .into_bytes();
     for _ in 0..100 {
         bytes.extend_from_slice(b"10\r\naaaaaaaaaaaaaaaa\r\n");
     }
     bytes.extend_from_slice(b"0\r\n\r\n");
-    let reply = send(stage.sidecar, &bytes);
+    let reply = send(target.sidecar, &bytes);
     assert!(matches!(reply, Some(Reply { status: 413, .. })), "{reply:?}");
 }
 
 #[test]
 fn many_large_bodies_at_once_do_not_fill_the_memory() {
-    let stage = Stage::new(&[("Sidecar__Limits__MaxBufferedBytes", "67108864")]);
-    let (sidecar, user, body) = (stage.sidecar, &stage.user, &vec![b'a'; 20_000_000]);
+    let target = Target::new(&[("Sidecar__Limits__MaxBufferedBytes", "67108864")]);
+    let (sidecar, user, body) = (target.sidecar, &target.user, &vec![b'a'; 20_000_000]);
     let statuses: Vec<u16> = thread::scope(|scope| {
         let send = move || as_user(sidecar, user, "POST", "/DownstreamApi/orders", body).status;
         let callers: Vec<_> = (0..20).map(|_| scope.spawn(send)).collect();
@@ -171,12 +156,12 @@ fn many_large_bodies_at_once_do_not_fill_the_memory() {
     });
     // The API is not there, so what was let in ends as 502.
     assert!(statuses.iter().all(|status| matches!(status, 502 | 503)), "{statuses:?}");
-    stage.assert_unharmed(BASE_MEBIBYTES + 2 * 64);
+    target.assert_unharmed(BASE_MEBIBYTES + 2 * 64);
 }
 
 #[test]
 fn what_is_no_http_is_refused() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     let cases: [&[u8]; 6] = [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello, is this TLS?\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
@@ -186,32 +171,32 @@ fn what_is_no_http_is_refused() {
         b"\0\0\0\0\0\0\r\n\r\n",
     ];
     for bytes in cases {
-        let reply = send(stage.sidecar, bytes);
+        let reply = send(target.sidecar, bytes);
         let refused = reply.as_ref().is_none_or(|reply| (400..=505).contains(&reply.status));
         assert!(refused, "{}: {reply:?}", String::from_utf8_lossy(bytes));
     }
-    stage.assert_unharmed(BASE_MEBIBYTES);
+    target.assert_unharmed(BASE_MEBIBYTES);
 }
 
 #[test]
 fn a_head_that_never_ends_is_cut_off() {
-    let stage = Stage::new(&[("Sidecar__Limits__HeaderTimeout", "00:00:01")]);
-    let mut stream = TcpStream::connect(stage.sidecar).unwrap();
+    let target = Target::new(&[("Sidecar__Limits__HeaderTimeout", "00:00:01")]);
+    let mut stream = TcpStream::connect(target.sidecar).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").unwrap();
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).expect("the server closes before we lose patience");
-    stage.assert_unharmed(BASE_MEBIBYTES);
+    target.assert_unharmed(BASE_MEBIBYTES);
 }
 
 #[test]
 fn connections_beyond_the_limit_are_503_and_those_within_go_on() {
-    let stage = Stage::new(&[("Sidecar__Limits__MaxConnections", "8")]);
-    let mut held: Vec<_> = (0..8).map(|_| TcpStream::connect(stage.sidecar).unwrap()).collect();
+    let target = Target::new(&[("Sidecar__Limits__MaxConnections", "8")]);
+    let mut held: Vec<_> = (0..8).map(|_| TcpStream::connect(target.sidecar).unwrap()).collect();
     for stream in &mut held {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n").unwrap();
     }
-    let reply = send(stage.sidecar, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let reply = send(target.sidecar, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert!(matches!(reply, Some(Reply { status: 503, .. })), "{reply:?}");
     let mut first = held.swap_remove(0);
     first.write_all(b"Connection: close\r\n\r\n").unwrap();
@@ -220,12 +205,12 @@ fn connections_beyond_the_limit_are_503_and_those_within_go_on() {
 
 #[test]
 fn another_host_or_origin_is_turned_away() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     let evil_host = b"GET /Validate HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
-    let reply = send(stage.sidecar, evil_host).unwrap();
+    let reply = send(target.sidecar, evil_host).unwrap();
     assert_eq!(reply.status, 400, "{reply:?}");
     let reply = request(
-        stage.sidecar,
+        target.sidecar,
         "GET",
         "/AuthorizationHeaderUnauthenticated/orders",
         &[("Origin", "https://evil.example")],
@@ -236,9 +221,9 @@ fn another_host_or_origin_is_turned_away() {
 
 #[test]
 fn a_relative_path_that_escapes_never_reaches_the_api() {
-    let stage = Stage::new(&[]);
+    let target = Target::new(&[]);
     for path in ["../x", "%2e%2e/x", "a/..%2f..%2fx", "..%5cx", "//evil.example/", "http://evil.example/", "%00"] {
-        let target = format!("/DownstreamApi/orders?optionsOverride.RelativePath={}", path.replace('%', "%25"));
-        stage.as_user("POST", &target, b"").problem(400);
+        let query = format!("/DownstreamApi/orders?optionsOverride.RelativePath={}", path.replace('%', "%25"));
+        target.as_user("POST", &query, b"").problem(400);
     }
 }

@@ -13,3 +13,4 @@ mod hardening;
 mod key_vault;
 mod process;
 mod proof_of_possession;
+mod stage;

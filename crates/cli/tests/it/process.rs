@@ -1,4 +1,4 @@
-//! `sidekey` as a process: started with settings, read line by line, ended with the test.
+//! `sidekey` as a process: started with settings, read line by line, ended with the test, its log searched for secrets.
 
 use std::{
     fs,
@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// A running `sidekey` and what it printed.
@@ -20,6 +19,8 @@ pub(crate) struct Process {
     _folder: TempDir,
     log: Arc<Mutex<String>>,
     lines: mpsc::Receiver<String>,
+    /// What must never be in the log.
+    secrets: Vec<String>,
 }
 
 /// Settings of a sidecar: configuration keys as environment variables.
@@ -44,24 +45,17 @@ impl Process {
                 let _ = sender.send(line);
             }
         });
-        Self { child, _folder: folder, log, lines }
+        Self { child, _folder: folder, log, lines, secrets: secrets(settings) }
     }
 
     /// Starts `sidekey serve` on a free port and waits until it listens.
     pub(crate) fn serve(settings: Settings<'_>) -> (Self, SocketAddr) {
-        let all: Vec<_> = [("ASPNETCORE_URLS", "http://127.0.0.1:0")].iter().chain(settings).copied().collect();
+        let base = [("ASPNETCORE_URLS", "http://127.0.0.1:0"), ("Logging__LogLevel__Default", "Trace")];
+        let all: Vec<_> = base.iter().chain(settings).copied().collect();
         let process = Self::start(&["serve"], &all, TempDir::new().unwrap());
         let url =
             process.wait_for(|line| line.split_once("Now listening on: http://").map(|(_, url)| url.trim().to_owned()));
         (process, url.parse().unwrap())
-    }
-
-    /// Starts the emulator with its built-in directory; gives its plain address.
-    pub(crate) fn emulator() -> (Self, String) {
-        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
-        let process = Self::start(&arguments, &[], TempDir::new().unwrap());
-        let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
-        (process, document["http"].as_str().unwrap().to_owned())
     }
 
     /// What `wanted` makes of the first line that it likes.
@@ -80,14 +74,7 @@ impl Process {
 
     /// Waits for the end; gives the exit code and everything that was printed.
     pub(crate) fn end(mut self) -> (Option<i32>, String) {
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(_) => {}
-                // Its output was closed, which happens when it ends.
-                Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => panic!("it does not end:\n{}", self.log()),
-            }
-        }
+        assert!(self.closes_its_output(), "it does not end:\n{}", self.log());
         let code = self.child.wait().unwrap().code();
         (code, self.log())
     }
@@ -99,6 +86,17 @@ impl Process {
         let (code, log) = self.end();
         assert_eq!(code, Some(0), "{log}");
         log
+    }
+
+    /// Waits until nothing more can be printed, which is so when it has ended.
+    fn closes_its_output(&self) -> bool {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+                Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            }
+        }
     }
 
     /// What was printed so far.
@@ -124,6 +122,30 @@ impl Drop for Process {
         // It may have ended by itself; either way nothing is left to do.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !thread::panicking() {
+            assert!(self.closes_its_output(), "somebody else holds its output");
+            assert_harmless(&self.log(), &self.secrets);
+        }
+    }
+}
+
+/// Values of settings whose name says that they are secrets; a short one may stand there for another reason.
+fn secrets(settings: Settings<'_>) -> Vec<String> {
+    let is_secret = |name: &str| ["SECRET", "PASSWORD", "_HEADER", "TOKEN"].iter().any(|part| name.ends_with(part));
+    let secrets = settings.iter().filter(|(name, value)| is_secret(&name.to_ascii_uppercase()) && value.len() >= 8);
+    secrets.map(|(_, value)| (*value).to_owned()).collect()
+}
+
+/// Nothing in a log may be replayed: no secret, and no token with its signature.
+#[track_caller]
+fn assert_harmless(log: &str, secrets: &[String]) {
+    for secret in secrets {
+        assert!(!log.contains(secret.as_str()), "`{secret}` is in the log:\n{log}");
+    }
+    let text = |byte: char| byte.is_ascii_alphanumeric() || matches!(byte, '-' | '_' | '.');
+    for word in log.split(|byte| !text(byte)).filter(|word| word.starts_with("eyJ")) {
+        let signed = word.split('.').count() >= 3 && word.split('.').all(|part| part.len() >= 10);
+        assert!(!signed, "a token is in the log: {word}\n{log}");
     }
 }
 

@@ -1,0 +1,132 @@
+//! An emulator, and sidecars of its applications.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use sidekey_jose::base64url;
+use tempfile::TempDir;
+
+use crate::{
+    client::{Reply, get, request},
+    process::{Process, Settings},
+};
+
+/// A running emulator.
+pub(crate) struct Emulator {
+    _process: Process,
+    /// Its plain address: `http://127.0.0.1:1234/`.
+    pub(crate) origin: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Emulator {
+    /// With the built-in directory.
+    pub(crate) fn start() -> Self {
+        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
+        let process = Process::start(&arguments, &[], TempDir::new().unwrap());
+        let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
+        let origin = document["http"].as_str().unwrap().to_owned();
+        let address = origin.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        Self { _process: process, origin, address }
+    }
+
+    /// A sidecar of this authority that is this application of the built-in directory.
+    pub(crate) fn serve(&self, client: &str, more: Settings<'_>) -> (Process, SocketAddr) {
+        let base =
+            [("AzureAd__Instance", self.origin.as_str()), ("AzureAd__TenantId", TENANT), ("AzureAd__ClientId", client)];
+        Process::serve(&[&base, more].concat())
+    }
+
+    /// A user's token: `user=alice`, or more (`&scope=…`).
+    #[track_caller]
+    pub(crate) fn token(&self, query: &str) -> String {
+        let token = get(self.address, &format!("/sidekey/token?{query}")).text().trim().to_owned();
+        assert_eq!(token.split('.').count(), 3, "not a token: {token}");
+        token
+    }
+
+    /// What it was asked so far, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        let log = get(self.address, "/sidekey/requests").json();
+        log.as_array().unwrap().clone()
+    }
+}
+
+/// An emulator and a sidecar.
+pub(crate) struct Stage {
+    pub(crate) emulator: Emulator,
+    pub(crate) serve: Process,
+    pub(crate) sidecar: SocketAddr,
+}
+
+impl Stage {
+    /// A sidecar that is an application with a secret: `ORDERS_WEB` or `BLUEPRINT`.
+    pub(crate) fn new(client: &str, more: Settings<'_>) -> Self {
+        let emulator = Emulator::start();
+        let (serve, sidecar) = emulator.serve(client, &[&secret_of(client), more].concat());
+        Self { emulator, serve, sidecar }
+    }
+
+    /// Asks for a header without a user.
+    #[track_caller]
+    pub(crate) fn anonymous(&self, target: &str) -> Reply {
+        get(self.sidecar, &format!("/AuthorizationHeaderUnauthenticated/{target}"))
+    }
+
+    /// Asks for a header in the name of a user.
+    #[track_caller]
+    pub(crate) fn as_user(&self, user: &str, target: &str) -> Reply {
+        let bearer = format!("Bearer {user}");
+        request(self.sidecar, "GET", &format!("/AuthorizationHeader/{target}"), &[("Authorization", &bearer)], b"")
+    }
+}
+
+/// The settings by which an application of the built-in directory proves itself.
+pub(crate) fn secret_of(client: &str) -> [(&'static str, &'static str); 2] {
+    let secret = match client {
+        ORDERS_WEB => "orders-web-development-secret",
+        BLUEPRINT => "orders-agents-development-secret",
+        other => panic!("`{other}` has no secret"),
+    };
+    [
+        ("AzureAd__ClientCredentials__0__SourceType", "ClientSecret"),
+        ("AzureAd__ClientCredentials__0__ClientSecret", secret),
+    ]
+}
+
+/// The claims of a token.
+pub(crate) fn claims_of(token: &str) -> Value {
+    serde_json::from_slice(&base64url::decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
+}
+
+/// The claims of the token in a good reply.
+#[track_caller]
+pub(crate) fn claims(reply: &Reply) -> Value {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let json = reply.json();
+    claims_of(json["authorizationHeader"].as_str().unwrap().strip_prefix("Bearer ").unwrap())
+}
+
+#[track_caller]
+pub(crate) fn assert_claims(claims: &Value, expected: &[(&str, Value)]) {
+    for (name, value) in expected {
+        assert_eq!(&claims[*name], value, "{name} in {claims}");
+    }
+}
+
+pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
+/// Takes users' tokens, and has an agent of its own.
+pub(crate) const ORDERS_WEB: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
+/// The API behind it.
+pub(crate) const ORDERS: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+/// An application whose agents are `COURIER` and another.
+pub(crate) const BLUEPRINT: &str = "33334444-dddd-5555-eeee-6666ffff7777";
+pub(crate) const COURIER: &str = "44445555-eeee-6666-ffff-777788889999";
+pub(crate) const ALICE: &str = "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb";
+/// An API that users call, and the same one for applications.
+pub(crate) const ORDERS_APIS: Settings<'_> = &[
+    ("DownstreamApis__orders__Scopes__0", "api://11112222-bbbb-3333-cccc-4444dddd5555/Orders.Read"),
+    ("DownstreamApis__all-orders__Scopes__0", "api://11112222-bbbb-3333-cccc-4444dddd5555/.default"),
+    ("DownstreamApis__all-orders__RequestAppToken", "true"),
+    ("Sidecar__AllowOverrides__GetAuthorizationHeaderUnauthenticated", "true"),
+];
