@@ -1,4 +1,4 @@
-//! The real binary: agents, sessions, vaults and proof of possession against the emulator, and bad input, where each fault gets
+//! The real binary: agents, crowds of callers, sessions, vaults and proof of possession against the emulator, and bad input, where each fault gets
 //! a clear answer, nothing leaks into the log, and memory stays bounded.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
@@ -9,6 +9,7 @@ mod bad_credentials;
 mod bad_downstream;
 mod bad_requests;
 mod client;
+mod crowd;
 mod hardening;
 mod key_vault;
 mod process;

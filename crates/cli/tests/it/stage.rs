@@ -22,8 +22,19 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// With the built-in directory.
     pub(crate) fn start() -> Self {
-        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
-        let process = Process::start(&arguments, &[], TempDir::new().unwrap());
+        Self::launch(&[], TempDir::new().unwrap())
+    }
+
+    /// With a directory of the test's own.
+    pub(crate) fn of(directory: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("directory.yaml"), directory).unwrap();
+        Self::launch(&["--directory", "directory.yaml"], folder)
+    }
+
+    fn launch(more: &[&str], folder: TempDir) -> Self {
+        let base = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
+        let process = Process::start(&[&base, more].concat(), &[], folder);
         let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
         let origin = document["http"].as_str().unwrap().to_owned();
         let address = origin.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
