@@ -199,7 +199,7 @@ impl Entra {
         match &answer {
             Err(failure) if failure.unhealthy => self.health.failed(self.clock.now()),
             Ok(_) | Err(Failure { error: AcquireError::Refused(_) | AcquireError::Unavailable { .. }, .. }) => {
-                self.health.answered();
+                self.health.answered(self.clock.now());
             }
             Err(_) => {}
         }
@@ -215,7 +215,8 @@ impl Entra {
             return None;
         }
         let entry = self.cache.get(key)?;
-        let verdict = entry.lifetime.judge(self.clock.now(), self.health.is_good());
+        let now = self.clock.now();
+        let verdict = entry.lifetime.judge(now, self.health.is_good(now));
         let outcome = match verdict {
             Verdict::Fresh | Verdict::RefreshSoon => CacheOutcome::Memory,
             Verdict::WhileDown => CacheOutcome::Stale,
@@ -229,11 +230,13 @@ impl Entra {
 
     /// Begins a background refresh, unless one was begun a moment ago. Outside of a runtime there is no background.
     fn refresh(self: &Arc<Self>, request: &TokenRequest, key: &KeyRef<'_>, entry: &Entry) {
-        if tokio::runtime::Handle::try_current().is_err() || !entry.begin_refresh(self.clock.now()) {
+        let now = self.clock.now();
+        let begins = || entry.begin_refresh(now, self.health.is_strained(now), rand::random_range(0.0..=1.0));
+        if tokio::runtime::Handle::try_current().is_err() || !begins() {
             return;
         }
         let key = key.to_key();
-        if self.cooldowns.active(&key, self.clock.now()).is_none() {
+        if self.cooldowns.active(&key, now).is_none() {
             drop(self.flights.join(&key, || logged(self.work(request, &key))));
         }
     }

@@ -58,12 +58,15 @@ impl Entry {
         Self { token, lifetime, sequence, next_refresh: AtomicU64::new(0) }
     }
 
-    /// Whether a background refresh may begin now. Says yes to one caller per [`REFRESH_PAUSE_SECONDS`]; the others need not
-    /// even look for the running one.
-    pub(crate) fn begin_refresh(&self, now: UnixTime) -> bool {
+    /// Whether a background refresh may begin now. Says yes to one caller, and then to nobody until the next attempt is due;
+    /// the others need not even look for the running one. Where the authority is `strained`, a first attempt is put off like
+    /// a repeated one, so that not everybody comes at once. `draw`, from 0 to 1, spreads the attempts.
+    pub(crate) fn begin_refresh(&self, now: UnixTime, strained: bool, draw: f64) -> bool {
         let next = self.next_refresh.load(Ordering::Relaxed);
-        let pause = now.0.saturating_add(REFRESH_PAUSE_SECONDS);
-        next <= now.0 && self.next_refresh.compare_exchange(next, pause, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let then = self.lifetime.next_attempt(now, draw).0;
+        let mine = next <= now.0
+            && self.next_refresh.compare_exchange(next, then, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        mine && !(strained && next == 0)
     }
 }
 
@@ -167,8 +170,6 @@ impl Weighter<Key, Item> for Weight {
 const OVERHEAD_BYTES: usize = 300;
 /// A generous token with its key.
 const ROOM_PER_ENTRY: u64 = 16 * 1024;
-/// A failed background refresh is not repeated sooner.
-const REFRESH_PAUSE_SECONDS: u64 = 30;
 
 #[cfg(test)]
 mod tests {
@@ -240,8 +241,11 @@ mod tests {
 
     #[test]
     fn one_caller_per_pause_begins_a_refresh() {
-        let entry = entry(1);
-        let begun: Vec<bool> = [100, 100, 129, 130, 131].map(|now| entry.begin_refresh(UnixTime(now))).into();
-        assert_eq!(begun, [true, false, false, true, false]);
+        let begun = |strained| {
+            let entry = entry(1);
+            [100, 100, 129, 130, 131].map(|now| entry.begin_refresh(UnixTime(now), strained, 0.0))
+        };
+        assert_eq!(begun(false), [true, false, false, true, false]);
+        assert_eq!(begun(true), [false, false, false, true, false], "the first attempt is put off");
     }
 }

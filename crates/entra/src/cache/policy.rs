@@ -60,6 +60,15 @@ impl Lifetime {
             Verdict::WhileDown
         }
     }
+
+    /// When to try again to renew a token after an attempt at `now`: never all at the same time, and at least once more before
+    /// it is of no use. `draw` is from 0 to 1.
+    pub(crate) fn next_attempt(&self, now: UnixTime, draw: f64) -> UnixTime {
+        let left = (self.expires_on - MARGIN_WHILE_DOWN).since(now);
+        let longest = (left / 2).clamp(Duration::from_secs(1), LONGEST_PAUSE);
+        let shortest = longest.min(SHORTEST_PAUSE);
+        now + shortest + longest.saturating_sub(shortest).mul_f64(draw.clamp(0.0, 1.0))
+    }
 }
 
 /// A token that is handed out lives at least this long, while Entra answers. Tokens that live less than twice as long keep
@@ -67,6 +76,9 @@ impl Lifetime {
 const MARGIN: Duration = Duration::from_mins(5);
 /// The same while Entra does not answer.
 const MARGIN_WHILE_DOWN: Duration = Duration::from_secs(30);
+/// Between two attempts to renew a token, unless it ends soon.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(90);
 /// Entra's longest tokens live 28 hours; what claims more is not believed.
 const LONGEST: Duration = Duration::from_hours(48);
 
@@ -117,6 +129,19 @@ mod tests {
         assert_eq!((short.refresh_on, short.use_until, short.expires_on), (at(60), at(60), at(120)));
         assert_eq!(Lifetime::new(at(0), 0, None, 0.0).judge(at(0), true), Verdict::Expired);
         assert_eq!(Lifetime::new(at(0), u64::MAX, None, 0.0).expires_on, at(48 * 3600));
+    }
+
+    #[test]
+    fn attempts_are_spread_and_come_sooner_near_the_end() {
+        let token = Lifetime::new(at(0), 3600, None, 0.0);
+        for (now, earliest, latest) in
+            [(1800, 1830, 1890), (3000, 3030, 3090), (3470, 3500, 3520), (3550, 3560, 3560), (3569, 3570, 3570)]
+        {
+            assert_eq!(
+                (token.next_attempt(at(now), 0.0), token.next_attempt(at(now), 1.0)),
+                (at(earliest), at(latest))
+            );
+        }
     }
 
     proptest! {

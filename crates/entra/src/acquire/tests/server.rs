@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -83,6 +86,8 @@ pub(super) struct Server {
     others_asked: Mutex<Vec<Asked>>,
     /// What there is besides the token endpoint, by path.
     documents: Mutex<HashMap<String, Reply>>,
+    /// Whether it breaks off without an answer.
+    down: AtomicBool,
     /// A permit per reply; closed means that nobody waits.
     gate: Semaphore,
     asked: Notify,
@@ -98,6 +103,7 @@ impl Server {
             tokens_asked: Mutex::default(),
             others_asked: Mutex::default(),
             documents: Mutex::default(),
+            down: AtomicBool::new(false),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             asked: Notify::new(),
         });
@@ -121,6 +127,11 @@ impl Server {
     /// Answers by what is asked, once nothing is left of the script.
     pub(super) fn answer(&self, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) {
         *self.answer.lock().unwrap() = Some(Arc::new(answer));
+    }
+
+    /// Breaks off all that it is asked from now on, or answers again.
+    pub(super) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
     }
 
     /// Token requests wait from now on.
@@ -154,6 +165,9 @@ impl Server {
 
     async fn serve(self: Arc<Self>, mut stream: TcpStream) {
         let Some(asked) = read(&mut stream).await else { return };
+        if self.down.load(Ordering::Relaxed) {
+            return;
+        }
         let reply = if asked.target.contains("/token") {
             let number = {
                 let mut all = self.tokens_asked.lock().unwrap();
