@@ -30,6 +30,7 @@ impl fmt::Display for Tally {
 /// Installs what is missing, builds the debug binary and runs every suite.
 pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     install::curl()?;
+    install::nginx()?;
     let python = install::python(workspace)?;
     let packages = install::node(workspace)?;
     shell::run(shell::cargo(&workspace.root).args(["build", "--locked", "--package", "sidekey"]))?;

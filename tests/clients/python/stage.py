@@ -25,9 +25,12 @@ PATIENCE = 20  # seconds for a debug build on a busy machine
 class Process:
     """One running `sidekey`, its output line by line."""
 
-    def __init__(self, *arguments, settings=None):
+    def __init__(self, *arguments, settings=None, files=None):
         environment = {"PATH": os.environ["PATH"], **(settings or {})}
         self.folder = tempfile.mkdtemp(prefix="sidekey-")
+        for name, text in (files or {}).items():
+            pathlib.Path(self.folder, name).write_text(text)
+        self.stopped = False
         self.arguments = arguments
         self.process = subprocess.Popen(
             [SIDEKEY, *arguments],
@@ -88,6 +91,9 @@ class Process:
 
     def stop(self):
         """Ends it as a service manager does; it must end by itself and well."""
+        if self.stopped:
+            return
+        self.stopped = True
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:

@@ -5,6 +5,7 @@ use sidekey_config::Section;
 
 use crate::{
     downstream::{HeaderFault, extra_header},
+    original::OriginalSource,
     routes::{self, Route},
 };
 
@@ -15,6 +16,9 @@ pub(crate) struct ForwardAuth {
     path: Box<str>,
     /// Headers and the claims that they carry.
     pub(crate) headers: Vec<(HeaderName, Box<str>)>,
+    /// Where it is said which request a proxy asks about. `None`: nowhere that could be trusted, so that no signed request
+    /// can be judged.
+    pub(crate) original: Option<OriginalSource>,
 }
 
 impl ForwardAuth {
@@ -23,11 +27,17 @@ impl ForwardAuth {
         let is_on = section.bool("Enabled", false);
         let path = section.text("Path").unwrap_or(PATH);
         let headers = headers(section);
+        let original = section.one_of("OriginalRequest", None, &ORIGINAL);
         if !is_usable(path) {
             let problem = format!("`{path}` cannot be a path of its own");
             section.fault("Path", problem, "write a path such as `/ForwardAuth` that no other route has");
         }
-        is_on.then(|| Self { path: path.trim_end_matches('/').into(), headers })
+        is_on.then(|| Self { path: path.trim_end_matches('/').into(), headers, original })
+    }
+
+    /// The path, without a slash at its end.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Whether a path is ours as it was sent: the very path, or one below it, as proxies append the path that they ask about.
@@ -89,6 +99,12 @@ const PATH: &str = "/ForwardAuth";
 /// What a claim's header is called that has no name of its own.
 const PREFIX: &str = "X-Claim-";
 const HINT: &str = "write entries such as `X-User-Id=oid`, or `oid` alone for the header `X-Claim-oid`";
+const ORIGINAL: [(&str, Option<OriginalSource>); 4] = [
+    ("None", None),
+    ("OriginalHeaders", Some(OriginalSource::OriginalHeaders)),
+    ("ForwardedHeaders", Some(OriginalSource::ForwardedHeaders)),
+    ("RequestLine", Some(OriginalSource::RequestLine)),
+];
 const RESERVED: [&str; 10] = [
     "cache-control",
     "date",

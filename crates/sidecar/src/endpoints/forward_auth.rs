@@ -8,20 +8,28 @@ use std::{borrow::Cow, collections::HashMap, fmt::Write};
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderValue, request::Parts};
 use serde_json::value::RawValue;
 
-use super::validate::judge;
-use crate::{Sidecar, caller::bearer_token, config::ForwardAuth, error::Failure, events, reply};
+use super::validate::{judge, judge_pop};
+use crate::{
+    Sidecar,
+    caller::{bearer_token, pop_token},
+    config::ForwardAuth,
+    error::Failure,
+    events, reply,
+};
 
-/// Judges the token of a request. The body is not looked at, nor what the proxy says about the request.
-pub(crate) async fn forward_auth(
-    sidecar: &Sidecar,
-    config: &ForwardAuth,
-    headers: &HeaderMap,
-) -> Result<Response, Failure> {
-    let token = bearer_token(headers).ok_or(Failure::NoCredentials)?;
-    let verified = judge(sidecar, &token).await?;
+/// Judges the token of a request. The body is not looked at; what the proxy says about the request counts for signed
+/// requests alone.
+pub(crate) async fn forward_auth(sidecar: &Sidecar, config: &ForwardAuth, parts: &Parts) -> Result<Response, Failure> {
+    let verified = match (pop_token(&parts.headers), config.original) {
+        (Some(shr), Some(source)) => {
+            let original = source.read(parts, config.path()).map_err(Failure::PopRejected)?;
+            judge_pop(sidecar, &shr, &original).await?.token
+        }
+        _ => judge(sidecar, &bearer_token(&parts.headers).ok_or(Failure::NoCredentials)?).await?,
+    };
     let mut response = reply::success(Bytes::new(), "text/plain");
     let claims = if config.headers.is_empty() { HashMap::new() } else { read(&verified.claims_json) };
     for (header, claim) in &config.headers {

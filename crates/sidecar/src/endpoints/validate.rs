@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http::HeaderMap;
-use sidekey_entra::{PopRejection, VerifiedToken};
+use sidekey_entra::{VerifiedPop, VerifiedToken};
 use utoipa::ToSchema;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     caller::{bearer_token, pop_token},
     config::{Compatibility, Config},
     error::Failure,
+    original::OriginalRequest,
     reply,
 };
 
@@ -39,22 +40,23 @@ pub(super) async fn judge(sidecar: &Sidecar, token: &str) -> Result<Arc<Verified
 
 /// The request that was signed is the one that the application got; it says so in two headers.
 async fn validate_pop(sidecar: &Sidecar, headers: &HeaderMap, shr: &str) -> Result<Response, Failure> {
-    let validator = sidecar.entra.validator();
-    let (method, url) = (original(headers, "original-method")?, original(headers, "original-uri")?);
-    let verified = validator.validate_pop(shr, method, url).await.map_err(Failure::PopRejected)?;
-    if sidecar.config.mode == Compatibility::Strict {
-        validator.authorize_pop(&verified.token).map_err(Failure::Forbidden)?;
-    }
+    let original = OriginalRequest::of_headers(headers).map_err(Failure::PopRejected)?;
+    let verified = judge_pop(sidecar, shr, &original).await?;
     Ok(reply::json(body("PoP", verified.access_token.expose(), &verified.token.claims_json)))
 }
 
-/// A header that is there exactly once: of two, nobody could say which the signer meant.
-fn original<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<&'h str, Failure> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
-        (Some(value), None) if !value.is_empty() => Ok(value),
-        _ => Err(Failure::PopRejected(PopRejection::Header(name))),
+/// Judges a signed request, roles included.
+pub(super) async fn judge_pop(
+    sidecar: &Sidecar,
+    shr: &str,
+    original: &OriginalRequest<'_>,
+) -> Result<VerifiedPop, Failure> {
+    let validator = sidecar.entra.validator();
+    let verified = validator.validate_pop(shr, original.method, &original.url).await.map_err(Failure::PopRejected)?;
+    if sidecar.config.mode == Compatibility::Strict {
+        validator.authorize_pop(&verified.token).map_err(Failure::Forbidden)?;
     }
+    Ok(verified)
 }
 
 /// The original takes `AzureAd:Scopes` for one scope, whatever it holds, and lets no app's token pass.

@@ -106,6 +106,36 @@ async fn proof_of_possession_is_for_one_route() {
 }
 
 #[tokio::test]
+async fn a_proxy_may_ask_about_a_signed_request_where_it_is_known_what_the_request_was() {
+    let own = [("Sidecar:ForwardAuth:Enabled", "true"), ("Sidecar:ForwardAuth:ClaimHeaders", "roles")];
+    let proxy = [
+        ("x-forwarded-method", "GET"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "orders.contoso.com"),
+        ("x-forwarded-uri", "/orders/1"),
+    ];
+    // What a client would say that signed one request and makes another.
+    let client = [("original-method", "GET"), ("original-uri", URL)];
+    let key = SigningKey::generate_p256().unwrap();
+    for (source, headers, status) in [
+        ("ForwardedHeaders", proxy.as_slice(), 200),
+        ("ForwardedHeaders", &client, 401),
+        ("OriginalHeaders", &client, 200),
+        ("OriginalHeaders", &proxy, 401),
+        ("RequestLine", &[("host", "orders.contoso.com")], 200),
+        ("RequestLine", &client, 401),
+        ("None", &client, 401),
+    ] {
+        let setup = Setup::new(&[own.as_slice(), &[("Sidecar:ForwardAuth:OriginalRequest", source)]].concat()).await;
+        let authorization = format!("PoP {}", shr(&key, &bound_token(&setup, &key, json!({})), "1"));
+        let headers = [headers, &[("authorization", authorization.as_str())]].concat();
+        let reply = setup.send(Method::GET, "/ForwardAuth/orders/1", &headers, "").await;
+        assert_eq!(reply.status, status, "{source}: {:?}", reply.headers);
+        assert_eq!(reply.header("x-claim-roles").is_some(), status == 200, "{source}");
+    }
+}
+
+#[tokio::test]
 async fn roles_hold_for_apps_that_prove_possession() {
     let setup = Setup::new(&[("AzureAd:Scopes", "access_as_user"), ("AzureAd:Roles", "Orders.Read")]).await;
     let key = SigningKey::generate_p256().unwrap();
