@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     ci::build_release(&workspace)?;
     shell::run(shell::cargo(&workspace.root).args(["build", "--release", "--locked", "--package", "sidekey-bench"]))?;
-    let sidekey = workspace.binary("release");
+    let sidekey = workspace.binary("release", "sidekey");
     more.extend(["--sidekey".as_ref(), sidekey.as_os_str()]);
     let generator = workspace.target.join("release/sidekey-bench");
     shell::run(shell::program(generator, &workspace.root).arg("run").args(more))

@@ -68,7 +68,7 @@ fn tests(_: &Workspace) -> Result<()> {
 
 fn release(workspace: &Workspace) -> Result<()> {
     build_release(workspace)?;
-    let path = workspace.binary("release");
+    let path = workspace.binary("release", "sidekey");
     let bytes = fs::metadata(&path).with_context(|| format!("cannot look at `{}`", path.display()))?.len();
     println!("`{}` has {}", path.display(), mebibytes(bytes));
     if bytes > MAX_BINARY_BYTES {

@@ -33,7 +33,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     install::nginx()?;
     let python = install::python(workspace)?;
     let packages = install::node(workspace)?;
-    shell::run(shell::cargo(&workspace.root).args(["build", "--locked", "--package", "sidekey"]))?;
+    let build = ["build", "--locked", "--package", "sidekey", "--package", "sidekey-workload-api", "--bins"];
+    shell::run(shell::cargo(&workspace.root).args(build))?;
     let results = workspace.target.join("clients");
     fs::create_dir_all(&results).with_context(|| format!("cannot make `{}`", results.display()))?;
 
@@ -74,7 +75,8 @@ fn suite(workspace: &Workspace, tap: &Path, mut command: Command) -> Result<Tall
     if tap.exists() {
         fs::remove_file(tap).with_context(|| format!("cannot remove `{}`", tap.display()))?;
     }
-    command.env("SIDEKEY", workspace.binary("debug"));
+    command.env("SIDEKEY", workspace.binary("debug", "sidekey"));
+    command.env("WORKLOAD_API", workspace.binary("debug", "workload-api"));
     let outcome = shell::run(&mut command);
     let mut tally = match fs::read_to_string(tap) {
         Ok(text) => count(&text),

@@ -11,7 +11,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     ensure!(arguments.is_empty(), "`dist` takes no arguments, found `{}`", arguments.join(" "));
     let workspace = Workspace::find()?;
     shell::run(shell::cargo(&workspace.root).args(["build", "--profile", "dist", "--locked", "--package", "sidekey"]))?;
-    let built = workspace.binary("dist");
+    let built = workspace.binary("dist", "sidekey");
     let folder = workspace.target.join("dist/package");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     let (program, library) = objcopy()?;

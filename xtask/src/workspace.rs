@@ -24,9 +24,9 @@ impl Workspace {
         Ok(Self { root, target })
     }
 
-    /// The product's binary in a profile's folder: `debug` or `release`.
-    pub(crate) fn binary(&self, profile: &str) -> PathBuf {
-        self.target.join(profile).join(format!("sidekey{}", std::env::consts::EXE_SUFFIX))
+    /// A binary in a profile's folder: `debug` or `release`.
+    pub(crate) fn binary(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
     }
 }
 

@@ -119,7 +119,7 @@ class Certificate:
         return pkcs12.serialize_key_and_certificates(b"key", self.key, self.certificate, None, encryption)
 
 
-def directory(certificate, issuer, entra):
+def directory(certificate, issuer, entra, trusted=()):
     """A directory file (JSON is YAML): a web API, the API behind it, a client that signs users in, and a vault.
 
     The web API trusts the tokens of another issuer, and those of a managed identity, whose issuer is Entra itself.
@@ -127,6 +127,7 @@ def directory(certificate, issuer, entra):
     credentials = [
         {"name": "shop", "issuer": issuer, "subject": SUBJECT, "audience": AUDIENCE},
         {"name": "identity", "issuer": entra, "subject": IDENTITY.principal, "audience": AUDIENCE},
+        *trusted,
     ]
     web = {
         "clientId": WEB,

@@ -115,6 +115,7 @@ class Stage(unittest.TestCase):
     """
 
     web_settings = {}
+    trusted = []  # federated credentials of the web API's besides its usual ones
 
     @classmethod
     def setUpClass(cls):
@@ -127,7 +128,7 @@ class Stage(unittest.TestCase):
         file = cls.folder / "directory.yaml"
         port = free_port()
         entra = f"https://127.0.0.1:{port}/{directory.TENANT}/v2.0"
-        file.write_text(directory.directory(cls.certificate, cls.issuer.url, entra))
+        file.write_text(directory.directory(cls.certificate, cls.issuer.url, entra, cls.trusted))
         cls.ca_file = str(cls.folder / "ca.pem")
         arguments = ["--json", "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}"]
         emulator = cls.start("emulator", *arguments, "--directory", str(file), "--ca-file", cls.ca_file).document()

@@ -1,5 +1,5 @@
-//! The real binary: agents, crowds of callers, sessions, vaults and proof of possession against the emulator, and bad input, where each fault gets
-//! a clear answer, nothing leaks into the log, and memory stays bounded.
+//! The real binary: agents, crowds of callers, sessions, vaults, a SPIFFE agent and proof of possession against the emulator, and
+//! bad input, where each fault gets a clear answer, nothing leaks into the log, and memory stays bounded.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
@@ -14,4 +14,5 @@ mod hardening;
 mod key_vault;
 mod process;
 mod proof_of_possession;
+mod spiffe;
 mod stage;

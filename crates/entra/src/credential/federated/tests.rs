@@ -1,11 +1,8 @@
 //! Plays the case folders: `tests/cases/credential/{SourceType}/{case}.json`.
 //!
-//! A case has `settings`, `environment` and `files` in, and `exchanges` with an HTTP server or a `workload_api`; what comes out is `{token}`, an error with
-//! certain words after which the next credential is used, or a fault of the configuration. `{server}` (a URL), `{host}`, `{folder}`, `{token}` and
+//! A case has `settings`, `environment` and `files` in, and `exchanges` with an HTTP server or a `workload_api`; what comes out is `{token}`, a JWT-SVID for
+//! someone and an audience, an error with certain words after which the next credential is used, or a fault of the configuration. `{server}` (a URL), `{host}`, `{folder}`, `{token}` and
 //! `{expired}` stand for values of the run. Whatever must not be seen contains `hush`.
-
-#[cfg(unix)]
-mod workload_api;
 
 use std::{
     collections::BTreeMap,
@@ -26,6 +23,8 @@ use sidekey_config::{Configuration, Faults};
 use sidekey_host::{ManualClock, UnixTime};
 use sidekey_jose::base64url;
 use sidekey_oauth::Secret;
+#[cfg(unix)]
+use sidekey_workload_api::{Agent, TrustDomain, Workload};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -47,7 +46,7 @@ struct Case {
     /// At `{folder}/agent.sock`.
     #[cfg(unix)]
     #[serde(default)]
-    workload_api: Option<workload_api::WorkloadApi>,
+    workload_api: Option<Workload>,
     /// Time flies where nothing happens.
     #[serde(default)]
     hangs: bool,
@@ -100,6 +99,9 @@ struct Answer {
 #[serde(rename_all = "lowercase")]
 enum Expected {
     Assertion(String),
+    /// The SPIFFE ID and the audience of a JWT-SVID that the Workload API signed.
+    #[cfg(unix)]
+    Svid(String, String),
     /// Words of the error when it is used.
     Error(Vec<String>),
     /// The field and words of the fault when it is the only credential; the error at use begins with the same words.
@@ -144,9 +146,7 @@ async fn play(name: &str, source: &str, text: &str) {
     let case: Case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     write(&case, folder.path());
     #[cfg(unix)]
-    if let Some(api) = case.workload_api.clone() {
-        api.serve(&folder.path().join("agent.sock"));
-    }
+    let agent = Spiffe::start(&case, folder.path()).await;
     server.script.lock().unwrap().clone_from(&case.exchanges);
     let (log, _guard) = Log::start();
     let alone = configuration(&case, source, false);
@@ -155,6 +155,14 @@ async fn play(name: &str, source: &str, text: &str) {
         Expected::Assertion(expected) => {
             let chosen = choose(&case, alone.unwrap_or_else(|faults| panic!("{name}: {faults}"))).await.unwrap();
             assert_eq!(chosen.proof, Proof::Assertion(Secret::new(expected.as_str())), "{name}");
+            String::new()
+        }
+        #[cfg(unix)]
+        Expected::Svid(id, audience) => {
+            let chosen = choose(&case, alone.unwrap_or_else(|faults| panic!("{name}: {faults}"))).await.unwrap();
+            let Proof::Assertion(svid) = chosen.proof else { panic!("{name}: {:?}", chosen.proof) };
+            agent.unwrap().check(svid.expose(), id, audience);
+            assert!(!log.text().contains(svid.expose()), "{name}");
             String::new()
         }
         Expected::Error(words) => {
@@ -184,6 +192,30 @@ async fn play(name: &str, source: &str, text: &str) {
         assert!(!text.contains("hush") && !text.contains(&good) && !text.contains(&expired), "{name}: {text}");
     }
     assert_eq!(*server.strangers.lock().unwrap(), [], "{name}");
+}
+
+/// The agent at `{folder}/agent.sock`, and the trust domain that signs for it.
+#[cfg(unix)]
+struct Spiffe {
+    agent: Agent,
+    domain: Arc<TrustDomain>,
+}
+
+#[cfg(unix)]
+impl Spiffe {
+    async fn start(case: &Case, folder: &Path) -> Option<Self> {
+        let workload = case.workload_api.clone()?;
+        let domain = Arc::new(TrustDomain::new().unwrap());
+        let clock = Arc::new(ManualClock::at(NOW));
+        let agent = Agent::start(&folder.join("agent.sock"), Arc::clone(&domain), workload, clock).await.unwrap();
+        Some(Self { agent, domain })
+    }
+
+    fn check(&self, svid: &str, id: &str, audience: &str) {
+        let claims = self.domain.validate(svid, audience, NOW).unwrap();
+        assert_eq!((&claims["sub"], &claims["aud"]), (&id.into(), &serde_json::json!([audience])));
+        assert_eq!(self.agent.asked().len(), 1);
+    }
 }
 
 fn write(case: &Case, folder: &Path) {
