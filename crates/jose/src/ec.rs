@@ -10,7 +10,8 @@ use crate::{Algorithm, JoseError};
 
 /// A curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Curve {
+#[expect(missing_docs, reason = "the names are RFC 7518's")]
+pub enum Curve {
     P256,
     P384,
     P521,
@@ -18,15 +19,15 @@ pub(crate) enum Curve {
 
 impl Curve {
     /// All of them, the usual one first.
-    pub(crate) const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
 
     /// By its `crv` name.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|curve| curve.name() == name)
     }
 
     /// The name in a JWK's `crv`.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
@@ -44,7 +45,7 @@ impl Curve {
     }
 
     /// The algorithm that goes with the curve.
-    pub(crate) fn algorithm(self) -> Algorithm {
+    pub fn algorithm(self) -> Algorithm {
         match self {
             Self::P256 => Algorithm::ES256,
             Self::P384 => Algorithm::ES384,
@@ -53,11 +54,20 @@ impl Curve {
     }
 
     /// How to sign; signatures have fixed width, as JWS wants them.
-    pub(crate) fn signing(self) -> &'static EcdsaSigningAlgorithm {
+    pub fn signing(self) -> &'static EcdsaSigningAlgorithm {
         match self {
             Self::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
             Self::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
             Self::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+        }
+    }
+
+    /// How to check such a signature.
+    pub fn verification(self) -> &'static EcdsaVerificationAlgorithm {
+        match self {
+            Self::P256 => &ECDSA_P256_SHA256_FIXED,
+            Self::P384 => &ECDSA_P384_SHA384_FIXED,
+            Self::P521 => &ECDSA_P521_SHA512_FIXED,
         }
     }
 
@@ -82,14 +92,6 @@ impl Curve {
         let (first, coordinates) = point.split_first()?;
         let (x, y) = coordinates.split_at_checked(self.coordinate_bytes())?;
         (*first == UNCOMPRESSED && x.len() == y.len()).then_some((x, y))
-    }
-
-    fn verification(self) -> &'static EcdsaVerificationAlgorithm {
-        match self {
-            Self::P256 => &ECDSA_P256_SHA256_FIXED,
-            Self::P384 => &ECDSA_P384_SHA384_FIXED,
-            Self::P521 => &ECDSA_P521_SHA512_FIXED,
-        }
     }
 }
 

@@ -26,6 +26,7 @@ mod sign;
 
 pub use algorithm::Algorithm;
 pub use certificate::{thumbprint_sha1, thumbprint_sha256};
+pub use ec::Curve;
 pub use error::JoseError;
 pub use header::Header;
 pub use json::{minify, parse_members, parse_object};

@@ -105,7 +105,7 @@ impl Sidecar {
         let peer = parts.extensions.get::<Peer>().copied();
         if self.forward_auth(parts).is_some() {
             // Host and Origin are those of the request that the proxy asks about.
-            door.admit_caller(peer).and_then(|()| door.admit_key(headers))?;
+            door.admit_caller(peer, headers).and_then(|()| door.admit_key(headers))?;
             return Ok(Admitted::default());
         }
         let origin = door.admit(peer, &parts.uri, headers)?;

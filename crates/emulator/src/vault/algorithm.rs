@@ -3,21 +3,19 @@
 use aws_lc_rs::{
     digest::{self, SHA256, SHA384, SHA512},
     signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
-        ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED, ECDSA_P521_SHA512_FIXED_SIGNING,
-        EcdsaSigningAlgorithm, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256,
+        RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
         RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, VerificationAlgorithm,
     },
 };
-use sidekey_jose::Algorithm;
+use sidekey_jose::{Algorithm, Curve};
 
 /// The kind of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
     /// RSA of so many bits.
     Rsa(RsaSize),
-    /// On an elliptic curve.
+    /// On a curve that JWS has an algorithm for.
     Ec(Curve),
 }
 
@@ -27,14 +25,6 @@ pub(crate) enum RsaSize {
     Bits2048,
     Bits3072,
     Bits4096,
-}
-
-/// The curves that JWS has an algorithm for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Curve {
-    P256,
-    P384,
-    P521,
 }
 
 impl KeyKind {
@@ -96,41 +86,6 @@ impl KeyKind {
     }
 }
 
-impl Curve {
-    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// By its `crv` name.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|curve| curve.name() == name)
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-        }
-    }
-
-    /// The one algorithm of the curve.
-    pub(crate) fn algorithm(self) -> Algorithm {
-        match self {
-            Self::P256 => Algorithm::ES256,
-            Self::P384 => Algorithm::ES384,
-            Self::P521 => Algorithm::ES512,
-        }
-    }
-
-    /// How to sign: r and s side by side, as a vault answers.
-    pub(crate) fn signing(self) -> &'static EcdsaSigningAlgorithm {
-        match self {
-            Self::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-            Self::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-            Self::P521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
-        }
-    }
-}
-
 /// The digest that an algorithm signs.
 pub(crate) fn digest_of(algorithm: Algorithm) -> &'static digest::Algorithm {
     match algorithm {
@@ -162,9 +117,9 @@ pub(crate) fn verification(algorithm: Algorithm) -> &'static dyn VerificationAlg
         Algorithm::PS256 => &RSA_PSS_2048_8192_SHA256,
         Algorithm::PS384 => &RSA_PSS_2048_8192_SHA384,
         Algorithm::PS512 => &RSA_PSS_2048_8192_SHA512,
-        Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
-        Algorithm::ES384 => &ECDSA_P384_SHA384_FIXED,
-        Algorithm::ES512 => &ECDSA_P521_SHA512_FIXED,
+        Algorithm::ES256 => Curve::P256.verification(),
+        Algorithm::ES384 => Curve::P384.verification(),
+        Algorithm::ES512 => Curve::P521.verification(),
     }
 }
 

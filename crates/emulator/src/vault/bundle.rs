@@ -157,10 +157,11 @@ const ITERATIONS: u32 = 2000;
 #[cfg(test)]
 mod tests {
     use sidekey_host::UnixTime;
+    use sidekey_jose::Curve;
 
     use super::*;
     use crate::vault::{
-        algorithm::{Curve, KeyKind, RsaSize},
+        algorithm::{KeyKind, RsaSize},
         material::{CertificateRecipe, Pending, Recipe},
     };
 

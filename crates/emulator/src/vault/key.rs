@@ -6,10 +6,10 @@ use aws_lc_rs::{
     rsa::KeySize,
     signature::{EcdsaKeyPair, KeyPair, RsaKeyPair, UnparsedPublicKey},
 };
-use sidekey_jose::{Algorithm, Jwk, SigningKey};
+use sidekey_jose::{Algorithm, Curve, Jwk, SigningKey};
 use zeroize::Zeroizing;
 
-use super::algorithm::{Curve, KeyKind, RsaSize, digest_of, rsa_encoding, verification};
+use super::algorithm::{KeyKind, RsaSize, digest_of, rsa_encoding, verification};
 
 /// A key pair.
 pub(crate) struct Key {

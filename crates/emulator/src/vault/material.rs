@@ -142,10 +142,10 @@ fn name_part(kind: &str) -> Option<DnType> {
 
 #[cfg(test)]
 mod tests {
-    use sidekey_jose::VerifyingKey;
+    use sidekey_jose::{Curve, VerifyingKey};
 
     use super::*;
-    use crate::{directory::certificate_validity, vault::algorithm::Curve};
+    use crate::directory::certificate_validity;
 
     #[test]
     fn a_certificate_is_made_once_with_the_subject_and_the_times_of_its_recipe() {

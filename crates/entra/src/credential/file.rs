@@ -32,6 +32,9 @@ pub(crate) fn read(path: &Path, field: &'static str) -> Result<Zeroizing<Vec<u8>
     if !metadata.is_file() {
         return Err(refuse("is not a regular file", "write the path of a regular file"));
     }
+    if may_be_written_by_everyone(&metadata) {
+        return Err(refuse("may be written by every user", "let only its owner write it (`chmod o-w`)"));
+    }
     // One allocation that is wiped; growing would leave copies behind.
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     let file = File::open(path).map_err(io_error)?;
@@ -95,6 +98,18 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: inode(&metadata) })
 }
 
+/// Whoever writes such a file decides what the application signs with or is taken for.
+#[cfg(unix)]
+fn may_be_written_by_everyone(metadata: &Metadata) -> bool {
+    const BY_OTHERS: u32 = 0o002;
+    std::os::unix::fs::MetadataExt::mode(metadata) & BY_OTHERS != 0
+}
+
+#[cfg(not(unix))]
+fn may_be_written_by_everyone(_metadata: &Metadata) -> bool {
+    false
+}
+
 #[cfg(unix)]
 fn inode(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(metadata)
@@ -132,6 +147,41 @@ mod tests {
             assert_eq!(error.field, "ClientSecretPath");
         }
         assert_eq!(read(&path("full"), "ClientSecretPath").unwrap().len(), MAX_BYTES);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_devices_and_files_that_everyone_may_write_are_not_read_and_links_are() {
+        use std::os::unix::{fs::PermissionsExt as _, fs::symlink, net::UnixListener};
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        for (name, target) in [("to-pipe", "pipe"), ("to-device", "/dev/zero"), ("loop", "loop"), ("to-folder", ".")] {
+            symlink(target, path(name)).unwrap();
+        }
+        fs::write(path("open"), "one").unwrap();
+        fs::set_permissions(path("open"), fs::Permissions::from_mode(0o622)).unwrap();
+        symlink("open", path("to-open")).unwrap();
+        for (name, problem) in [
+            ("pipe", "is not a regular file"),
+            ("to-pipe", "is not a regular file"),
+            ("to-device", "is not a regular file"),
+            ("socket", "is not a regular file"),
+            ("to-folder", "is a directory"),
+            ("loop", "cannot be read"),
+            ("open", "may be written by every user"),
+            ("to-open", "may be written by every user"),
+        ] {
+            let error = read(&path(name), "ClientSecretPath").unwrap_err();
+            assert!(error.problem.contains(problem), "{name}: {error}");
+        }
+        // Kubernetes: a link in the mounted folder, to a link that is swapped, to the folder with the file.
+        fs::create_dir(path("..one")).unwrap();
+        fs::write(path("..one/token"), "one").unwrap();
+        symlink("..one", path("..data")).unwrap();
+        symlink("..data/token", path("token")).unwrap();
+        assert_eq!(*read(&path("token"), "ClientSecretPath").unwrap(), b"one");
     }
 
     #[test]

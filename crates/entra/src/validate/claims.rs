@@ -33,6 +33,8 @@ pub(crate) struct Claims {
     pub(crate) names_access: bool,
     /// Whether there is a `nonce`, which only ID tokens have.
     pub(crate) has_nonce: bool,
+    /// Whether there is a `cnf`: the token is worth nothing without a proof of the key in it.
+    pub(crate) is_bound: bool,
 }
 
 /// Who the token is for, and what it allows.
@@ -53,7 +55,7 @@ pub(crate) struct Holder {
 /// Reads a token's payload.
 pub(crate) fn read(payload: &[u8]) -> Result<(Claims, Holder), Rejection> {
     let values = parse_members(payload, slot).map_err(|error| Rejection::Malformed(error.to_string()))?;
-    let [iss, aud, exp, nbf, ver, tid, misspelt_tid, tenant_id, azp, appid, nonce, holder @ ..] = named(values);
+    let [iss, aud, exp, nbf, ver, tid, misspelt_tid, tenant_id, azp, appid, nonce, cnf, holder @ ..] = named(values);
     if tid.is_there() && misspelt_tid.is_there() {
         // Readers that ignore case would each pick another one.
         return Err(Rejection::Malformed("`tid` is there more than once, in different spellings".to_owned()));
@@ -71,6 +73,7 @@ pub(crate) fn read(payload: &[u8]) -> Result<(Claims, Holder), Rejection> {
         client: first(azp.text()?, appid.text()?),
         names_access,
         has_nonce: nonce.is_there(),
+        is_bound: cnf.is_there(),
         issuer,
     };
     Ok((claims, holder))
@@ -194,7 +197,7 @@ fn wrong_type(name: &str, expected: &str, found: &Value) -> Rejection {
 }
 
 /// The claims that are read, each in its slot.
-const CLAIMS: [&str; 18] = [
+const CLAIMS: [&str; 19] = [
     "iss",
     "aud",
     "exp",
@@ -206,6 +209,7 @@ const CLAIMS: [&str; 18] = [
     "azp",
     "appid",
     "nonce",
+    "cnf",
     // What the holder may do, and who it is.
     "scp",
     "http://schemas.microsoft.com/identity/claims/scope",

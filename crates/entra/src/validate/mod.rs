@@ -64,10 +64,17 @@ impl Validator {
         Self { rules: Rules::of(config), metadata, decryptor, pop, remembered: remembered.map(Arc::new), clock }
     }
 
-    /// Judges one token: form, signature, lifetime, audience, issuer, allowed clients and tenants.
+    /// Judges one token that comes by itself: form, signature, lifetime, audience, issuer, allowed clients and tenants. One
+    /// that is bound to a key is refused, since whoever stole it could send it as well (RFC 9449 §7.2 has the same rule).
     ///
     /// A repeated token skips the signature, never the other checks.
     pub async fn validate(&self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
+        let verified = self.judge_token(token).await?;
+        if verified.claims.is_bound { Err(Rejection::Bound) } else { Ok(verified) }
+    }
+
+    /// The same, whether the token is bound to a key or not.
+    async fn judge_token(&self, token: &str) -> Result<Arc<VerifiedToken>, Rejection> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Malformed(JoseError::TooLarge.to_string()));
         }

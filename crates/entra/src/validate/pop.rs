@@ -62,7 +62,7 @@ impl Validator {
     pub async fn validate_pop(&self, shr: &str, method: &str, url: &str) -> Result<VerifiedPop, PopRejection> {
         let parsed = UnverifiedShr::parse(shr).map_err(PopRejection::Request)?;
         let access_token = sidekey_oauth::Secret::new(parsed.access_token());
-        let token = self.validate(access_token.expose()).await.map_err(PopRejection::Token)?;
+        let token = self.judge_token(access_token.expose()).await.map_err(PopRejection::Token)?;
         if !token.is_app {
             return Err(PopRejection::NotAnApp);
         }

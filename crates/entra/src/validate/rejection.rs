@@ -97,6 +97,12 @@ pub enum Rejection {
     /// Another kind of token than an access token; the text says which.
     #[error("not an access token: {0}")]
     Kind(String),
+    /// Bound to a key (`cnf`), of which nothing is proven.
+    #[error(
+        "the token is bound to a key (`cnf`), so that it needs a proof of possession: send a signed HTTP request \
+         (`Authorization: PoP`) to `/Validate`"
+    )]
+    Bound,
     /// Neither scopes nor roles, and `AzureAd:AllowWebApiToBeAuthorizedByACL` is `false`.
     #[error(
         "the token has neither scopes (`scp`) nor roles (`roles`), and `AzureAd:AllowWebApiToBeAuthorizedByACL` is `false`"
@@ -135,6 +141,7 @@ impl Rejection {
             | Self::Algorithm { .. }
             | Self::Client(_)
             | Self::Kind(_)
+            | Self::Bound
             | Self::NoScopeOrRole
             | Self::Other(_) => return None,
         };

@@ -71,7 +71,7 @@ impl Door {
         uri: &Uri,
         headers: &HeaderMap,
     ) -> Result<Option<HeaderValue>, TurnedAway> {
-        self.admit_caller(peer)?;
+        self.admit_caller(peer, headers)?;
         if !self.hosts.allow(uri, headers) {
             return Err(TurnedAway::Host);
         }
@@ -82,12 +82,14 @@ impl Door {
         }
     }
 
-    /// Judges the peer alone: whether it may come in, and whether so often.
-    pub(crate) fn admit_caller(&self, peer: Option<Peer>) -> Result<(), TurnedAway> {
+    /// Judges the peer: whether it may come in, by the socket alone, and whether so often.
+    pub(crate) fn admit_caller(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), TurnedAway> {
         if !self.knows(peer) {
             return Err(TurnedAway::Caller(peer));
         }
-        self.rate.as_ref().map_or(Ok(()), |rate| rate.admit(peer).map_err(TurnedAway::TooOften))
+        let Some(rate) = &self.rate else { return Ok(()) };
+        let shows_key = self.key.as_ref().is_some_and(|key| key.admits(headers));
+        rate.admit(peer, shows_key).map_err(TurnedAway::TooOften)
     }
 
     /// Judges the key that a request shows.

@@ -30,9 +30,17 @@ struct Rate {
     tolerance: u64,
 }
 
-/// Whom we take for one caller. All of loopback is one: whoever is there can choose its address.
+/// Whom we take for one caller: what the socket says of it, and whether it shows the caller key, so that those who are turned
+/// away for want of it use up nothing of the others' rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Caller {
+struct Caller {
+    socket: Socket,
+    shows_key: bool,
+}
+
+/// Where a caller is. All of loopback is one: whoever is there can choose its address. A Unix socket tells its users apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Socket {
     Loopback,
     Address(Ipv4Addr),
     /// An IPv6 network: a single host has all of it.
@@ -48,10 +56,12 @@ impl RateLimit {
         Self { rate: Rate::new(per_second, burst), started: Instant::now(), hasher: RandomState::new(), slots }
     }
 
-    /// Counts a request. `Err` is the time after which the caller may ask again.
-    pub(crate) fn admit(&self, peer: Option<Peer>) -> Result<(), Duration> {
+    /// Counts a request, with the caller key or without. `Err` is the time after which the caller may ask again.
+    pub(crate) fn admit(&self, peer: Option<Peer>, shows_key: bool) -> Result<(), Duration> {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let Some(slot) = self.slots.get(self.slot(Caller::of(peer))) else { return Ok(()) };
+        let Some(slot) = self.slots.get(self.slot(Caller { socket: Socket::of(peer), shows_key })) else {
+            return Ok(());
+        };
         let mut full_at = slot.load(Ordering::Relaxed);
         loop {
             let next = self.rate.next(full_at, now)?;
@@ -83,7 +93,7 @@ impl Rate {
     }
 }
 
-impl Caller {
+impl Socket {
     fn of(peer: Option<Peer>) -> Self {
         match peer {
             Some(Peer::Unix { uid }) => Self::User(uid),
@@ -113,12 +123,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_passes_and_then_the_rate_holds() {
         let limit = RateLimit::new(10, 3);
-        let admitted = |peer| limit.admit(Some(peer)).is_ok();
+        let admitted = |peer| limit.admit(Some(peer), false).is_ok();
         for _ in 0..3 {
             assert!(admitted(tcp("10.0.0.1:1")));
         }
         assert_eq!(
-            limit.admit(Some(tcp("10.0.0.1:2"))),
+            limit.admit(Some(tcp("10.0.0.1:2")), false),
             Err(Duration::from_millis(100)),
             "another port is no other caller"
         );
@@ -144,15 +154,17 @@ mod tests {
             None,
         ];
         // In one run of some thousands, two of them share a slot.
-        let slots: std::collections::HashSet<_> = callers.iter().map(|peer| limit.slot(Caller::of(*peer))).collect();
-        let admitted = callers.iter().filter(|peer| limit.admit(**peer).is_ok()).count();
+        let callers: Vec<_> = callers.iter().flat_map(|peer| [(*peer, false), (*peer, true)]).collect();
+        let slot = |(peer, shows_key): &(_, _)| limit.slot(Caller { socket: Socket::of(*peer), shows_key: *shows_key });
+        let slots: std::collections::HashSet<_> = callers.iter().map(slot).collect();
+        let admitted = callers.iter().filter(|(peer, shows_key)| limit.admit(*peer, *shows_key).is_ok()).count();
         assert_eq!(admitted, slots.len());
         for same in ["127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            let refused = ["127.0.0.1:1", same].map(|address| limit.admit(Some(tcp(address))).is_err());
+            let refused = ["127.0.0.1:1", same].map(|address| limit.admit(Some(tcp(address)), false).is_err());
             assert_eq!(refused, [true, true], "{same}");
         }
-        assert_eq!(Caller::of(Some(tcp("[2001:db8::1]:1"))), Caller::of(Some(tcp("[2001:db8::ffff:2]:1"))));
-        assert_eq!(Caller::of(Some(tcp("[::ffff:10.0.0.1]:1"))), Caller::of(Some(tcp("10.0.0.1:1"))));
+        assert_eq!(Socket::of(Some(tcp("[2001:db8::1]:1"))), Socket::of(Some(tcp("[2001:db8::ffff:2]:1"))));
+        assert_eq!(Socket::of(Some(tcp("[::ffff:10.0.0.1]:1"))), Socket::of(Some(tcp("10.0.0.1:1"))));
     }
 
     proptest! {

@@ -167,6 +167,23 @@ async fn a_caller_who_asks_too_often_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn who_shows_no_key_does_not_use_up_the_rate_of_who_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    std::fs::write(&path, "0123456789abcdef").unwrap();
+    let path = ("Sidecar:CallerKeyPath", path.to_str().unwrap());
+    let setup = Setup::new(&[path, ("Sidecar:RateLimit:RequestsPerSecond", "1")]).await;
+    let wrong = ("x-sidekey-caller-key", "0123456789abcdeF");
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        statuses.push(setup.send(Method::GET, "/Validate", &[wrong], "").await.status);
+    }
+    assert!(statuses.iter().all(|status| matches!(status, 403 | 429)), "guessing is counted too: {statuses:?}");
+    let right = ("x-sidekey-caller-key", "0123456789abcdef");
+    assert_eq!(setup.send(Method::GET, "/Validate", &[right], "").await.status, 401);
+}
+
+#[tokio::test]
 async fn nothing_but_a_probe_comes_in_by_its_path() {
     let setup = Setup::new(&[("Sidecar:AllowedUids:0", "4000000000")]).await;
     for path in [

@@ -136,6 +136,24 @@ async fn a_proxy_may_ask_about_a_signed_request_where_it_is_known_what_the_reque
 }
 
 #[tokio::test]
+async fn a_bound_token_without_its_proof_passes_nowhere() {
+    let key = SigningKey::generate_p256().unwrap();
+    for mode in ["Strict", "Upstream"] {
+        let setup = Setup::new(&[("Sidecar:Compatibility", mode), ("Sidecar:ForwardAuth:Enabled", "true")]).await;
+        let app = bound_token(&setup, &key, json!({}));
+        let user = bound_token(&setup, &key, json!({"scp": "access_as_user", "idtyp": "user", "roles": null}));
+        for path in ["/Validate", "/ForwardAuth", "/AuthorizationHeader/User", "/DownstreamApi/User"] {
+            for token in [&app, &user] {
+                let reply = setup.get_with(path, token).await;
+                assert_eq!((reply.status, reply.body.len()), (401, 0), "{mode} {path}");
+                assert!(reply.header("x-sidekey-reason").unwrap().contains("bound to a key (`cnf`)"), "{mode} {path}");
+            }
+        }
+        assert!(setup.authority.requests().is_empty(), "{mode}");
+    }
+}
+
+#[tokio::test]
 async fn roles_hold_for_apps_that_prove_possession() {
     let setup = Setup::new(&[("AzureAd:Scopes", "access_as_user"), ("AzureAd:Roles", "Orders.Read")]).await;
     let key = SigningKey::generate_p256().unwrap();

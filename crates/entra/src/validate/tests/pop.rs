@@ -117,6 +117,23 @@ async fn a_stolen_token_is_worth_nothing_without_its_key() {
 }
 
 #[tokio::test]
+async fn a_bound_token_by_itself_is_refused_whatever_is_remembered_of_it() {
+    let setting = Setting::new().await;
+    let app = App::new(&setting, json!({}));
+    for nonce in ["1", "2"] {
+        assert_eq!(setting.refusal(&app.token).await, Rejection::Bound);
+        assert!(setting.validator.validate_pop(&app.shr(nonce), "GET", URL).await.is_ok());
+    }
+    assert!(Rejection::Bound.reason().contains("`Authorization: PoP`"));
+    for confirmation in [json!({"jwk": app.key.public_jwk()}), json!({"x5t#S256": "AAAA"}), json!({}), json!("k")] {
+        let bound = setting.key.sign(&setting.claims(&json!({ "cnf": confirmation })));
+        assert_eq!(setting.refusal(&bound).await, Rejection::Bound, "{confirmation}");
+    }
+    let expired = setting.key.sign(&setting.claims(&json!({"cnf": {}, "exp": 1, "nbf": 0})));
+    assert_eq!(setting.refusal(&expired).await, Rejection::Expired(UnixTime(1)), "what is wrong anyway is told first");
+}
+
+#[tokio::test]
 async fn a_signed_request_has_its_time() {
     let setting = Setting::new().await;
     let app = App::new(&setting, json!({}));
@@ -178,7 +195,7 @@ async fn a_full_memory_accepts_nothing_and_says_which_key_to_raise() {
 async fn possession_replaces_scopes_but_not_roles() {
     let setting = Setting::new().await;
     let app = App::new(&setting, json!({}));
-    let token = setting.validate(&app.token).await.unwrap();
+    let token = setting.validator.validate_pop(&app.shr("1"), "GET", URL).await.unwrap().token;
     let verdict = |scopes: &[&str], roles: &[&str]| {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let validator = setting.other_rules(|config| {
