@@ -99,8 +99,8 @@ pub enum Rejection {
     Kind(String),
     /// Bound to a key (`cnf`), of which nothing is proven.
     #[error(
-        "the token is bound to a key (`cnf`), so that it needs a proof of possession: send a signed HTTP request \
-         (`Authorization: PoP`) to `/Validate`"
+        "the token is bound to a key (`cnf`) and needs a proof of possession: send it within a signed HTTP request \
+         (`Authorization: PoP`)"
     )]
     Bound,
     /// Neither scopes nor roles, and `AzureAd:AllowWebApiToBeAuthorizedByACL` is `false`.

@@ -31,6 +31,7 @@ pub(crate) struct Authority {
 
 struct Shared {
     key: SigningKey,
+    more_keys: Mutex<Vec<Value>>,
     script: Mutex<VecDeque<(u16, Value)>>,
     requests: Mutex<Vec<BTreeMap<String, String>>>,
 }
@@ -40,7 +41,8 @@ impl Authority {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let key = SigningKey::generate_p256().unwrap();
-        let state = Arc::new(Shared { key, script: Mutex::default(), requests: Mutex::default() });
+        let state = Shared { key, more_keys: Mutex::default(), script: Mutex::default(), requests: Mutex::default() };
+        let state = Arc::new(state);
         let authority = Self { origin, state };
         let app = Router::new()
             .route("/common/discovery/instance", get(instance))
@@ -58,6 +60,11 @@ impl Authority {
         self.state.script.lock().unwrap().extend(answers);
     }
 
+    /// Publishes more keys, as they are, besides the one that signs.
+    pub(crate) fn publish(&self, keys: Vec<Value>) {
+        *self.state.more_keys.lock().unwrap() = keys;
+    }
+
     /// The forms that the token endpoint was sent.
     pub(crate) fn requests(&self) -> Vec<BTreeMap<String, String>> {
         self.state.requests.lock().unwrap().clone()
@@ -65,6 +72,13 @@ impl Authority {
 
     /// A user's token for the sidecar, with some claims set or, if `null`, removed.
     pub(crate) fn user_token(&self, changes: Value) -> String {
+        let Value::Object(header) = json!({"typ": "JWT", "kid": "k1"}) else { unreachable!() };
+        let claims = self.user_claims(changes).to_string();
+        sign_compact(&header, claims.as_bytes(), &self.state.key, Algorithm::ES256).unwrap()
+    }
+
+    /// The claims of such a token.
+    pub(crate) fn user_claims(&self, changes: Value) -> Value {
         let now = SystemClock.now().0;
         let mut claims = json!({
             "aud": CLIENT, "iss": format!("{}/{TENANT}/v2.0", self.origin), "iat": now - 60, "nbf": now - 60,
@@ -78,8 +92,7 @@ impl Authority {
                 value => claims[name] = value,
             }
         }
-        let Value::Object(header) = json!({"typ": "JWT", "kid": "k1"}) else { unreachable!() };
-        sign_compact(&header, claims.to_string().as_bytes(), &self.state.key, Algorithm::ES256).unwrap()
+        claims
     }
 }
 
@@ -120,7 +133,9 @@ async fn metadata(State(authority): State<Authority>, Path(tenant): Path<String>
 
 async fn keys(State(authority): State<Authority>) -> Json<Value> {
     let key = Jwk { kid: Some("k1".into()), use_: Some("sig".into()), ..authority.state.key.public_jwk() };
-    Json(json!({ "keys": [key] }))
+    let own = serde_json::to_value(key).unwrap();
+    let keys: Vec<_> = std::iter::once(own).chain(authority.state.more_keys.lock().unwrap().clone()).collect();
+    Json(json!({ "keys": keys }))
 }
 
 async fn token(State(authority): State<Authority>, Form(form): Form<BTreeMap<String, String>>) -> Response {

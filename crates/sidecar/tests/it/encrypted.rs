@@ -9,7 +9,7 @@ use sidekey_jose::{
 use crate::setup::Setup;
 
 /// A certificate in a PEM file, and the public key in it.
-fn certificate(folder: &std::path::Path) -> (String, EncryptionKey) {
+pub(crate) fn certificate(folder: &std::path::Path) -> (String, EncryptionKey) {
     let der = SigningKey::generate_rsa().unwrap().to_pkcs8_der().unwrap();
     let pair = rcgen::KeyPair::try_from(&der[..]).unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["orders".to_owned()]).unwrap().self_signed(&pair).unwrap();
