@@ -94,8 +94,11 @@ where
         let landing = Landing { flights: Arc::clone(self), key: key.clone() };
         tokio::spawn(async move {
             // Owned by the task, so that it ends the flight however the task ends.
-            let _landing = landing;
-            flight.sender.send_replace(Some(flight.work.await));
+            let landing = landing;
+            let result = flight.work.await;
+            // Before anybody has the result: who asks again because of it must not find the flight that is over.
+            drop(landing);
+            flight.sender.send_replace(Some(result));
         });
         Seat(running)
     }
@@ -213,6 +216,15 @@ mod tests {
             assert_eq!(seat.result().await, Some(1));
         }
         assert!(flights.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_asks_again_because_of_a_result_gets_a_newer_one() {
+        let (flights, source) = (flights(), Source::new());
+        source.gate.add_permits(2_000);
+        for number in 0..2_000 {
+            assert_eq!(flights.join(&"a", || source.work()).result().await, Some(number));
+        }
     }
 
     #[tokio::test]

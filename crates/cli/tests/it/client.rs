@@ -56,7 +56,7 @@ pub(crate) fn get(server: SocketAddr, target: &str) -> Reply {
 pub(crate) fn request(server: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     let headers = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect::<String>();
     let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    let head = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}{length}\r\n");
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n{headers}{length}\r\n");
     send(server, &[head.as_bytes(), body].concat()).expect("a reply")
 }
 

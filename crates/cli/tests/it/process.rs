@@ -131,7 +131,8 @@ impl Drop for Process {
 
 /// Values of settings whose name says that they are secrets; a short one may stand there for another reason.
 fn secrets(settings: Settings<'_>) -> Vec<String> {
-    let is_secret = |name: &str| ["SECRET", "PASSWORD", "_HEADER", "TOKEN"].iter().any(|part| name.ends_with(part));
+    let is_secret =
+        |name: &str| ["SECRET", "PASSWORD", "_HEADER", "TOKEN", "ACCESS_KEY"].iter().any(|part| name.ends_with(part));
     let secrets = settings.iter().filter(|(name, value)| is_secret(&name.to_ascii_uppercase()) && value.len() >= 8);
     secrets.map(|(_, value)| (*value).to_owned()).collect()
 }

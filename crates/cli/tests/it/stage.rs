@@ -1,6 +1,6 @@
 //! An emulator, and sidecars of its applications.
 
-use std::net::SocketAddr;
+use std::{fs, net::SocketAddr, path::Path};
 
 use serde_json::Value;
 use sidekey_jose::base64url;
@@ -17,28 +17,41 @@ pub(crate) struct Emulator {
     /// Its plain address: `http://127.0.0.1:1234/`.
     pub(crate) origin: String,
     pub(crate) address: SocketAddr,
+    /// Its address with TLS, with which its issuers begin.
+    pub(crate) secure: String,
 }
 
 impl Emulator {
     /// With the built-in directory.
     pub(crate) fn start() -> Self {
-        Self::launch(&[], TempDir::new().unwrap())
+        Self::run(&[], &[], TempDir::new().unwrap())
     }
 
     /// With a directory of the test's own.
-    pub(crate) fn of(directory: &str) -> Self {
-        let folder = TempDir::new().unwrap();
-        std::fs::write(folder.path().join("directory.yaml"), directory).unwrap();
-        Self::launch(&["--directory", "directory.yaml"], folder)
+    pub(crate) fn of(yaml: &str) -> Self {
+        Self::with_variables(yaml, &[])
     }
 
-    fn launch(more: &[&str], folder: TempDir) -> Self {
-        let base = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
-        let process = Process::start(&[&base, more].concat(), &[], folder);
+    /// With a directory in YAML and variables in its environment.
+    pub(crate) fn with_variables(yaml: &str, variables: Settings<'_>) -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("directory.yaml"), yaml).unwrap();
+        Self::run(&["--directory", "directory.yaml"], variables, folder)
+    }
+
+    /// Whose key files for Azure Arc are in this folder.
+    pub(crate) fn with_arc_keys(folder: &Path) -> Self {
+        Self::run(&["--arc-keys", folder.to_str().unwrap()], &[], TempDir::new().unwrap())
+    }
+
+    fn run(more: &[&str], variables: Settings<'_>, folder: TempDir) -> Self {
+        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
+        let process = Process::start(&[&arguments, more].concat(), variables, folder);
         let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
-        let origin = document["http"].as_str().unwrap().to_owned();
+        let url = |name: &str| document[name].as_str().unwrap().to_owned();
+        let origin = url("http");
         let address = origin.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
-        Self { _process: process, origin, address }
+        Self { _process: process, origin, address, secure: url("https") }
     }
 
     /// A sidecar of this authority that is this application of the built-in directory.
@@ -103,6 +116,13 @@ pub(crate) fn secret_of(client: &str) -> [(&'static str, &'static str); 2] {
         ("AzureAd__ClientCredentials__0__SourceType", "ClientSecret"),
         ("AzureAd__ClientCredentials__0__ClientSecret", secret),
     ]
+}
+
+/// How a secret is shown in the emulator's list of requests.
+pub(crate) fn shown(secret: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
+    let start = digest.as_ref().first_chunk().copied().map(u32::from_be_bytes).unwrap_or_default();
+    format!("sha256:{start:08x}")
 }
 
 /// The claims of a token.

@@ -14,6 +14,16 @@ pub(crate) struct FederatedCredential {
     pub(crate) propagation: Duration,
 }
 
+impl FederatedCredential {
+    /// Whether it trusts an issuer, by exact, case-sensitive comparison. `{origin}` stands for the emulator's own.
+    pub(crate) fn trusts(&self, issuer: &str, origin: &str) -> bool {
+        match self.issuer.strip_prefix(ORIGIN) {
+            Some(rest) => issuer.strip_prefix(origin) == Some(rest),
+            None => self.issuer == issuer,
+        }
+    }
+}
+
 /// Whom a federated credential means.
 #[derive(Debug)]
 pub(crate) enum SubjectRule {
@@ -37,6 +47,33 @@ impl SubjectRule {
         match self {
             Self::Exact(subject) => claim("sub") == Some(subject),
             Self::Flexible(expression) => expression.holds(claim),
+        }
+    }
+}
+
+/// What a credential writes for the emulator's own origin, whose port may be found only at the start.
+const ORIGIN: &str = "{origin}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuers_are_compared_to_the_letter_and_the_origin_is_filled_in() {
+        let cases = [
+            ("https://issuer.example", "https://issuer.example", true),
+            ("https://issuer.example", "https://issuer.example/", false),
+            ("https://issuer.example", "https://Issuer.example", false),
+            ("{origin}/t/v2.0", "https://localhost:5443/t/v2.0", true),
+            ("{origin}/t/v2.0", "https://localhost:5444/t/v2.0", false),
+            ("{origin}/t/v2.0", "{origin}/t/v2.0", false),
+            ("https://x/{origin}", "https://x/https://localhost:5443", false),
+        ];
+        for (written, issuer, trusted) in cases {
+            let subject = SubjectRule::Exact("s".to_owned());
+            let (issuer_text, audience) = (written.to_owned(), "a".to_owned());
+            let own = FederatedCredential { issuer: issuer_text, subject, audience, propagation: Duration::ZERO };
+            assert_eq!(own.trusts(issuer, "https://localhost:5443"), trusted, "{written} {issuer}");
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::http::Fault;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct DirectoryFile {
+    /// Which cloud is emulated; the public one if absent.
+    #[serde(default)]
+    pub(super) cloud: super::CloudName,
     pub(super) tenants: Vec<TenantFile>,
     #[serde(default)]
     pub(super) apps: Vec<AppFile>,

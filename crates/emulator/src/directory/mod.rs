@@ -2,6 +2,7 @@
 
 mod certificate;
 mod check;
+mod cloud;
 mod expression;
 mod federated;
 mod file;
@@ -15,6 +16,7 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use uuid::Uuid;
 
 pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
+pub(crate) use cloud::CloudName;
 pub(crate) use expression::MatchingExpression;
 pub(crate) use federated::{FederatedCredential, SubjectRule};
 pub(crate) use kind::{Agent, Host, Kind, ManagedIdentity};
@@ -23,12 +25,15 @@ pub(crate) use rule::Rule;
 
 use crate::{
     http::Fault,
+    sts::TOKEN_EXCHANGE,
     vault::{KEY_VAULT_APP, VaultSeed, is_key_vault},
 };
 
 /// Everything the file says.
 #[derive(Debug)]
 pub(crate) struct Directory {
+    /// Which cloud is emulated.
+    pub(crate) cloud: CloudName,
     pub(crate) tenants: Vec<Tenant>,
     pub(crate) apps: Vec<App>,
     pub(crate) hosts: Hosts,
@@ -77,9 +82,13 @@ impl Directory {
     }
 
     /// The application that a resource identifier names: its client id or one of its App ID URIs. A trailing slash and case do not matter.
-    /// The domains of vaults are identifiers of Key Vault, with any port.
+    /// The domains of vaults are identifiers of Key Vault, with any port; the token exchange has one name in each cloud.
     pub(crate) fn resource(&self, identifier: &str) -> Option<&App> {
         let identifier = identifier.trim_end_matches('/');
+        if let Some(cloud) = cloud::of_token_exchange(identifier) {
+            let own = self.cloud.cloud() == Some(cloud);
+            return self.apps.iter().find(|app| own && app.client_id.as_str() == TOKEN_EXCHANGE);
+        }
         let found = self.apps.iter().filter(|app| app.kind.is_registration()).find(|app| {
             app.client_id.as_str().eq_ignore_ascii_case(identifier)
                 || app.identifier_uris.iter().any(|uri| uri.trim_end_matches('/').eq_ignore_ascii_case(identifier))

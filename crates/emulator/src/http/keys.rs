@@ -13,7 +13,7 @@ use crate::sts::{Place, Refusal};
 /// The v2 key set: keys name the issuer that they sign for, as a template, because all tenants have the same.
 pub(super) async fn v2(State(site): State<Site>, Path(tenant): Path<String>) -> Result<Response, Refusal> {
     let issuer = format!("{}/{{tenantid}}/v2.0", site.origin);
-    let cloud = "microsoftonline.com".to_owned();
+    let cloud = site.emulator.directory.cloud.instance_name().to_owned();
     let with_issuer = |jwk| Jwk { issuer: Some(issuer.clone()), cloud_instance_name: Some(cloud.clone()), ..jwk };
     show(&site, &tenant, with_issuer).await
 }

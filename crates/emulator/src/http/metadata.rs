@@ -19,7 +19,7 @@ pub(super) async fn v2(
 ) -> Result<Response, Refusal> {
     let place = find(&site, &tenant)?;
     let (base, issuer) = (format!("{}/{}", asked.0, place.segment()), place.issuer_segment());
-    let mut document = common_members(&asked, &format!("{base}/oauth2/v2.0"));
+    let mut document = common_members(&site, &asked, &format!("{base}/oauth2/v2.0"));
     extend(
         &mut document,
         json!({
@@ -38,7 +38,7 @@ pub(super) async fn v1(
 ) -> Result<Response, Refusal> {
     let place = find(&site, &tenant)?;
     let (base, issuer) = (format!("{}/{}", asked.0, place.segment()), place.issuer_segment());
-    let mut document = common_members(&asked, &format!("{base}/oauth2"));
+    let mut document = common_members(&site, &asked, &format!("{base}/oauth2"));
     extend(
         &mut document,
         json!({
@@ -58,7 +58,7 @@ fn find<'s>(site: &'s Site, tenant: &str) -> Result<Place<'s>, Refusal> {
 }
 
 /// What both versions say. Only endpoints that are served here are named.
-fn common_members(asked: &Asked, endpoints: &str) -> Value {
+fn common_members(site: &Site, asked: &Asked, endpoints: &str) -> Value {
     json!({
         "authorization_endpoint": format!("{endpoints}/authorize"),
         "token_endpoint": format!("{endpoints}/token"),
@@ -77,7 +77,7 @@ fn common_members(asked: &Asked, endpoints: &str) -> Value {
             "sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "oid", "preferred_username", "tid", "ver", "email",
         ],
         "tenant_region_scope": Value::Null,
-        "cloud_instance_name": "microsoftonline.com",
+        "cloud_instance_name": site.emulator.directory.cloud.instance_name(),
         "cloud_graph_host_name": "graph.windows.net",
         "msgraph_host": "graph.microsoft.com",
         "rbac_url": "https://pas.windows.net",

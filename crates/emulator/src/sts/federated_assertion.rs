@@ -5,6 +5,7 @@
 use sidekey_jose::Algorithm;
 use sidekey_oauth::Cloud;
 use url::Url;
+use uuid::Uuid;
 
 use super::{
     Refusal, TokenRequest,
@@ -12,7 +13,7 @@ use super::{
     entra_issued,
     fmi::TOKEN_EXCHANGE,
 };
-use crate::directory::{App, FederatedCredential};
+use crate::directory::{App, CloudName, FederatedCredential};
 
 /// Checks an assertion so that the most specific code appears: issuer, audience, subject, propagation, keys, signature, time.
 pub(crate) async fn check(request: &TokenRequest<'_>, app: &App, assertion: &Assertion<'_>) -> Result<(), Refusal> {
@@ -23,9 +24,10 @@ pub(crate) async fn check(request: &TokenRequest<'_>, app: &App, assertion: &Ass
     }
     let claims = assertion.claims();
     let (issuer, subject) = (claims.require("iss")?, claims.require("sub")?);
-    let trusted = by_issuer(app, issuer)?;
-    let other_cloud = is_other_cloud(issuer);
-    if request.is_entra_issuer(issuer) && !other_cloud {
+    let trusted = by_issuer(app, issuer, request.origin)?;
+    let own = request.is_own_issuer(issuer);
+    let other_cloud = !own && is_other_cloud(issuer, request.emulator.directory.cloud);
+    if own || (is_microsofts(issuer) && !other_cloud) {
         let found = entra_issued::check(request, app, &trusted, assertion)?;
         return check_propagation(request, &[found], claims);
     }
@@ -38,12 +40,12 @@ pub(crate) async fn check(request: &TokenRequest<'_>, app: &App, assertion: &Ass
     claims.check_time(request.now, Refusal::assertion_time)
 }
 
-/// The credentials that trust an issuer, by exact, case-sensitive comparison.
-fn by_issuer<'a>(app: &'a App, issuer: &str) -> Result<Vec<&'a FederatedCredential>, Refusal> {
+/// The credentials that trust an issuer.
+fn by_issuer<'a>(app: &'a App, issuer: &str, origin: &str) -> Result<Vec<&'a FederatedCredential>, Refusal> {
     if app.federated_credentials.is_empty() {
         return Err(Refusal::no_federated_credentials(&app.client_id, &app.name));
     }
-    let trusted: Vec<_> = app.federated_credentials.iter().filter(|own| own.issuer == issuer).collect();
+    let trusted: Vec<_> = app.federated_credentials.iter().filter(|own| own.trusts(issuer, origin)).collect();
     if trusted.is_empty() { Err(Refusal::federated_issuer(issuer)) } else { Ok(trusted) }
 }
 
@@ -109,11 +111,26 @@ async fn check_signature(request: &TokenRequest<'_>, assertion: &Assertion<'_>, 
     Err(Refusal::federated_signature("The provided signature value did not match the expected signature value."))
 }
 
-/// Whether an issuer is another of Microsoft's clouds than the public one, which is the one that is emulated.
-fn is_other_cloud(issuer: &str) -> bool {
-    let host = issuer.parse::<Url>().ok().and_then(|url| url.host_str().map(str::to_owned));
-    let cloud = host.and_then(|host| Cloud::of_host(&host));
-    cloud.is_some_and(|cloud| Some(cloud) != Cloud::all().first())
+/// Whether an issuer is at one of Microsoft's hosts.
+fn is_microsofts(issuer: &str) -> bool {
+    cloud_of(issuer).is_some()
+}
+
+/// Whether an issuer that is not this emulator is Entra in another cloud: by its host, or, at a host that is none of Microsoft's, by the
+/// form of its name. The latter is another emulator: it has other keys and other tenants, as another cloud has.
+fn is_other_cloud(issuer: &str, own: CloudName) -> bool {
+    cloud_of(issuer).map_or_else(|| has_form_of_entras(issuer), |cloud| own.cloud() != Some(cloud))
+}
+
+fn cloud_of(issuer: &str) -> Option<&'static Cloud> {
+    issuer.parse::<Url>().ok().and_then(|url| Cloud::of_host(url.host_str()?))
+}
+
+/// `{origin}/{tenant id}/v2.0`.
+fn has_form_of_entras(issuer: &str) -> bool {
+    let Ok(url) = issuer.parse::<Url>() else { return false };
+    let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
+    matches!(segments.as_slice(), [tenant, "v2.0"] if Uuid::try_parse(tenant).is_ok())
 }
 
 #[cfg(test)]
@@ -132,7 +149,8 @@ mod tests {
         let directory = directory();
         let app = &directory.apps[0];
         let claims = Claims::from_json(claims);
-        let trusted = by_issuer(app, claims.text("iss").unwrap()).map_err(|refusal| refusal.code);
+        let trusted =
+            by_issuer(app, claims.text("iss").unwrap(), "https://localhost:5443").map_err(|refusal| refusal.code);
         let found =
             trusted.map(|trusted| by_audience_and_subject(app, &trusted, &claims, "s", other_cloud).map(|_| ()));
         found.map_or_else(Some, |found| found.err().map(|refusal| refusal.code))
@@ -145,7 +163,21 @@ mod tests {
         assert_eq!(judge(token, false), Some(700_212));
         assert_eq!(judge(&token.replace("fb60", "fb61"), true), Some(700_212));
         assert_eq!(judge(&token.replace("\"s\"", "\"t\""), true), Some(700_213));
-        assert!(is_other_cloud("https://login.microsoftonline.us/t/v2.0"));
-        assert!(!is_other_cloud("https://login.microsoftonline.com/t/v2.0") && !is_other_cloud("https://x.example"));
+    }
+
+    #[test]
+    fn another_cloud_is_known_by_its_host_and_another_emulator_by_its_form() {
+        let cases = [
+            ("https://login.microsoftonline.us/t/v2.0", true, false),
+            ("https://login.microsoftonline.com/t/v2.0", false, true),
+            ("https://localhost:5444/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0", true, true),
+            ("https://localhost:5444/contoso/v2.0", false, false),
+            ("https://x.example/aaaabbbb-0000-cccc-1111-dddd2222eeee", false, false),
+            ("https://x.example", false, false),
+        ];
+        for (issuer, from_public, from_government) in cases {
+            assert_eq!(is_other_cloud(issuer, CloudName::Public), from_public, "{issuer}");
+            assert_eq!(is_other_cloud(issuer, CloudName::UsGovernment), from_government, "{issuer}");
+        }
     }
 }

@@ -37,6 +37,7 @@ use url::Url;
 pub(crate) use bearer::{BearerError, bearer};
 pub(crate) use catalogue::{Refusal, SCRIPTED};
 pub(crate) use client::Proof;
+pub(crate) use fmi::TOKEN_EXCHANGE;
 pub(crate) use form::Form;
 pub(crate) use issuers::ExternalIssuers;
 pub(crate) use managed_identity::{HostToken, HostTokens, Wish, host_token, shell_token};
@@ -119,13 +120,11 @@ impl TokenRequest<'_> {
         hosts.flat_map(of_host).collect()
     }
 
-    /// Whether an issuer is Entra: this emulator, or any of Microsoft's clouds.
-    fn is_entra_issuer(&self, issuer: &str) -> bool {
+    /// Whether an issuer is this emulator.
+    fn is_own_issuer(&self, issuer: &str) -> bool {
         let Ok(url) = issuer.parse::<Url>() else { return false };
-        let own = [self.origin, self.asked]
-            .iter()
-            .any(|base| base.parse::<Url>().is_ok_and(|base| base.origin() == url.origin()));
-        own || url.host_str().is_some_and(|host| Cloud::of_host(host).is_some())
+        let same = |base: &&str| base.parse::<Url>().is_ok_and(|base| base.origin() == url.origin());
+        [self.origin, self.asked].iter().any(same)
     }
 
     /// The tokens for a sign-in that took place before.

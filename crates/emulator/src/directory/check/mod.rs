@@ -33,6 +33,7 @@ pub(super) fn check(file: DirectoryFile, folder: &Path) -> Result<Directory, Vec
     checker.one_system_assigned(&apps);
     let tenants = each(file.tenants, "tenants", |tenant, path| Some(checker.tenant(tenant, path)));
     let directory = Directory {
+        cloud: file.cloud,
         vaults: checker.vaults(file.vaults, Principals { apps: &apps, tenants: &tenants }),
         apps,
         tenants,

@@ -78,7 +78,7 @@ fn document(directory: &Directory) -> Value {
         segments.find(|segment| segment.eq_ignore_ascii_case(name)).and(segments.next()).unwrap_or_default()
     };
     json!({ "compute": {
-        "azEnvironment": "AzurePublicCloud",
+        "azEnvironment": directory.cloud.az_environment(),
         "location": directory.hosts.region,
         "name": id.rsplit('/').next().unwrap_or_default(),
         "osType": "Linux",
