@@ -15,7 +15,7 @@ use axum::{
 use http::StatusCode;
 use serde_json::{Value, json};
 use sidekey_host::{Clock, SystemClock};
-use sidekey_jose::{Algorithm, Jwk, SigningKey, sign_compact};
+use sidekey_jose::{Algorithm, Jwk, SigningKey, base64url, sign_compact};
 use tokio::net::TcpListener;
 
 pub(crate) const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -75,6 +75,13 @@ impl Authority {
         let Value::Object(header) = json!({"typ": "JWT", "kid": "k1"}) else { unreachable!() };
         let claims = self.user_claims(changes).to_string();
         sign_compact(&header, claims.as_bytes(), &self.state.key, Algorithm::ES256).unwrap()
+    }
+
+    /// A token with a header and a payload as they are written, well signed.
+    pub(crate) fn sign(&self, header: &str, payload: &str) -> String {
+        let input = format!("{}.{}", base64url::encode(header), base64url::encode(payload));
+        let signature = self.state.key.sign(Algorithm::ES256, input.as_bytes()).unwrap();
+        format!("{input}.{}", base64url::encode(signature))
     }
 
     /// The claims of such a token.

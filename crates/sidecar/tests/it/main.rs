@@ -12,6 +12,7 @@ mod escapes;
 mod failures;
 mod forward_auth;
 mod header;
+mod hostile_tokens;
 mod logs;
 mod pop;
 mod pop_outbound;

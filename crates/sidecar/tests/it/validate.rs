@@ -93,3 +93,18 @@ async fn a_token_on_an_anonymous_route_is_judged_unless_upstream() {
     assert_eq!(upstream.get_with(path, "nonsense").await.status, 200);
     assert_eq!(upstream.get_with("/AuthorizationHeader/App", "nonsense").await.status, 401);
 }
+
+#[tokio::test]
+async fn without_its_authority_the_sidecar_starts_and_says_what_is_missing() {
+    // Port 9 is "discard", on which nothing listens here.
+    let setup = Setup::new(&[("AzureAd:Instance", "http://127.0.0.1:9/")]).await;
+    for probe in ["/healthz", "/readyz"] {
+        assert_eq!(setup.get(probe).await.status, 200, "{probe}");
+    }
+    let iss = format!("http://127.0.0.1:9/{}/v2.0", crate::authority::TENANT);
+    let reply = setup.get_with("/Validate", &setup.authority.user_token(json!({ "iss": iss }))).await;
+    assert_eq!(reply.status, 401);
+    assert!(reply.header("www-authenticate").unwrap().contains("The signature key was not found"));
+    let reply = setup.get("/AuthorizationHeaderUnauthenticated/App").await;
+    assert_eq!((reply.status, reply.header("retry-after").is_some()), (503, true), "{}", reply.text());
+}

@@ -40,6 +40,59 @@ async fn a_remembered_token_is_judged_by_the_rules_of_the_moment() {
 }
 
 #[tokio::test]
+async fn a_remembered_token_of_an_issuer_that_counts_no_longer_is_refused() {
+    let own = "https://issuer.example.com/";
+    let setting = Setting::with(TENANT, |config| config.validation.valid_issuers = vec![own.to_owned()]).await;
+    let token = setting.key.sign(&setting.claims(&json!({"iss": own})));
+    assert!(setting.validate(&token).await.is_ok());
+    let found = setting.other_rules(|_| ()).validate(&token).await;
+    assert!(matches!(found, Err(Rejection::Issuer { .. })), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_remembered_token_that_lacks_the_scope_is_still_without_it() {
+    let setting = Setting::new().await;
+    let token = setting.token();
+    for (scope, good) in [("access_as_user", true), ("Orders.Delete", false), ("other", true)] {
+        let validator = setting.other_rules(|config| config.validation.scopes = vec![scope.to_owned()]);
+        let verified = validator.validate(&token).await.unwrap();
+        assert_eq!(validator.authorize(&verified).is_ok(), good, "{scope}");
+    }
+    let bare = setting.key.sign(&setting.claims(&json!({"scp": null})));
+    assert!(setting.validate(&bare).await.is_ok());
+    let strict = setting.other_rules(|config| config.validation.allow_acl = false);
+    assert!(matches!(strict.validate(&bare).await, Err(Rejection::NoScopeOrRole)));
+}
+
+#[tokio::test]
+async fn a_token_is_remembered_by_the_whole_of_it() {
+    let setting = Setting::new().await;
+    let one = setting.token();
+    let other = setting.key.sign(&setting.claims(&json!({"scp": "other", "n": 2})));
+    for token in [&one, &other] {
+        assert!(setting.validate(token).await.is_ok());
+    }
+    let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (one, other) = (parts(&one), parts(&other));
+    let evil = sidekey_jose::base64url::encode(setting.claims(&json!({"scp": "admin"})).to_string());
+    let [header, payload, signature] = &one[..] else { unreachable!() };
+    let changed = if signature.ends_with('A') { "Q" } else { "A" };
+    for token in [
+        format!("{header}.{payload}.{}", other[2]),
+        format!("{header}.{}.{signature}", other[1]),
+        format!("{header}.{evil}.{signature}"),
+        format!("{header}.{payload}.{}{changed}", &signature[..signature.len() - 1]),
+        format!("{header}.{payload}.{signature}A"),
+        format!("{header}.{payload}.{signature}."),
+        format!("{header}.{payload}."),
+        format!(" {header}.{payload}.{signature}"),
+    ] {
+        let found = setting.refusal(&token).await;
+        assert!(matches!(found, Rejection::Signature | Rejection::Malformed(_)), "{token}: {found:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_remembered_token_expires() {
     let setting = Setting::new().await;
     let token = setting.token();
