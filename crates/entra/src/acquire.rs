@@ -15,13 +15,15 @@ use sidekey_oauth::{Secret, TenantId, TokenReply};
 use tracing::Instrument as _;
 
 use crate::{
-    AccessToken, AcquireError, CacheOutcome, Config, Confirmation, TokenRequest, TokenScheme, Validator,
+    AccessToken, AcquireError, CacheOutcome, CompositeAssertion, Config, Confirmation, TokenRequest, TokenScheme,
+    Validator,
     authority::Health,
     cache::{
         Entry, TokenCache,
         key::{Identity, Key, KeyRef, KnownHash, Parts, ScopeSet},
         policy::{Lifetime, Verdict},
     },
+    config::CredentialConfig,
     cooldown::Cooldowns,
     flight::{Flights, Work},
     flow::{self, Plan, session},
@@ -86,8 +88,7 @@ impl Entra {
         let validator = Validator::new(&config, metadata, Arc::clone(&clock));
         let config = Arc::new(config);
         Self {
-            // The credential section is the only one there is; more come with more clients per process.
-            realm: format!("{} {} AzureAd", config.authority, config.client_id).into(),
+            realm: realm(&config),
             client: TokenClient::new(Arc::clone(&config), http.clone(), Arc::clone(&clock)),
             config,
             http,
@@ -152,6 +153,8 @@ impl Entra {
             scopes: plan.scopes,
             claims,
             fmi_path: request.fmi_path.as_deref(),
+            credential_fmi_path: request.credential_fmi_path.as_deref(),
+            composite: request.composite.as_deref().map(CompositeAssertion::hash),
             session_key: request.session_key.as_deref(),
             confirmation: request.confirmation.as_deref().map(Confirmation::id),
             extra_parameters: &request.extra_parameters,
@@ -169,6 +172,8 @@ impl Entra {
             scopes: ScopeSet::Empty,
             claims: None,
             fmi_path: None,
+            credential_fmi_path: None,
+            composite: None,
             session_key: parts.session_key,
             confirmation: None,
             extra_parameters: &[],
@@ -329,6 +334,22 @@ impl Entra {
     }
 }
 
+/// The credential section is the only one there is; more come with more clients per process. A node of a federated identity
+/// shares its client id with all others: it is told by the application that vouches for it.
+fn realm(config: &Config) -> Box<str> {
+    let mut realm = format!("{} {} AzureAd", config.authority, config.client_id);
+    if config.client_id.as_str().eq_ignore_ascii_case(FEDERATED_NODE) {
+        realm.extend(
+            config
+                .credentials
+                .iter()
+                .filter_map(CredentialConfig::vouching_application)
+                .map(|app| format!(" {} {}", app.config.authority, app.config.client_id)),
+        );
+    }
+    realm.into()
+}
+
 /// Nobody waits for a background refresh, so nobody else would say that it failed.
 fn logged(work: Work<Fetched>) -> Work<Fetched> {
     Box::pin(async move {
@@ -382,6 +403,9 @@ fn unavailable(message: String, retry_after: Option<Duration>) -> AcquireError {
 
 /// Callers wait a little longer than a fetch may take, so that they hear its own words.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// The client id of whoever has a credential of `api://AzureFMITokenExchange`.
+const FEDERATED_NODE: &str = "urn:microsoft:identity:fmi";
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ pub use error::{AcquireError, EntraRefusal};
 pub use managed_identity::ManagedIdentityId;
 pub use metadata::Metadata;
 pub use pop::{BadPopKey, Confirmation, PopKey, PopKeyError, PopSigner};
-pub use request::{AccessToken, AgentUser, CacheOutcome, Flow, TokenRequest, TokenScheme, UserAssertion};
+pub use request::{
+    AccessToken, AgentUser, CacheOutcome, CompositeAssertion, Flow, TokenRequest, TokenScheme, UserAssertion,
+};
 pub use sidekey_jose::shr::{ShrError, ShrRequest};
 pub use validate::{PopRejection, Rejection, Validator, VerifiedPop, VerifiedToken};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use reqwest::header::{HeaderName, HeaderValue};
 use sidekey_host::UnixTime;
 use sidekey_oauth::{Scopes, Secret, TenantId};
@@ -22,6 +23,11 @@ pub struct TokenRequest {
     pub claims: Option<String>,
     /// `fmi_path` of the token request (app tokens).
     pub fmi_path: Option<String>,
+    /// `fmi_path` of the request for the client's own credential, where another application vouches for the client; that of
+    /// the token request if absent.
+    pub credential_fmi_path: Option<String>,
+    /// What is presented in place of the user's token (on-behalf-of).
+    pub composite: Option<Arc<CompositeAssertion>>,
     /// The key of a long-running session.
     pub session_key: Option<String>,
     /// The key that the token shall be bound to (app tokens).
@@ -45,6 +51,8 @@ impl TokenRequest {
             tenant: None,
             claims: None,
             fmi_path: None,
+            credential_fmi_path: None,
+            composite: None,
             session_key: None,
             confirmation: None,
             extra_parameters: Vec::new(),
@@ -105,6 +113,37 @@ pub struct UserAssertion {
     pub tenant: Option<TenantId>,
     /// Its user (`oid`), which a session is bound to.
     pub user: Option<String>,
+}
+
+/// An assertion of two parts, which some issuers of users' tokens make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompositeAssertion {
+    assertion: Secret,
+    sub_assertion: Secret,
+    hash: [u8; 32],
+}
+
+impl CompositeAssertion {
+    /// From the parameters `assertion` and `sub_assertion` of the token request.
+    pub fn new(assertion: Secret, sub_assertion: Secret) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        // The length keeps apart what the two parts share.
+        context.update(&assertion.expose().len().to_be_bytes());
+        context.update(assertion.expose().as_bytes());
+        context.update(sub_assertion.expose().as_bytes());
+        let hash = context.finish().as_ref().try_into().unwrap_or([0; 32]);
+        Self { assertion, sub_assertion, hash }
+    }
+
+    /// What stands in the place of the user's token, and what goes with it.
+    pub(crate) fn parts(&self) -> (&Secret, &Secret) {
+        (&self.assertion, &self.sub_assertion)
+    }
+
+    /// The cache key's part.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        self.hash
+    }
 }
 
 /// A token got from Entra or from the cache.

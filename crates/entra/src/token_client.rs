@@ -161,7 +161,13 @@ impl TokenClient {
             tenant: prepared.ask.tenant.cloned(),
             takes_ps256: self.config.authority.takes_ps256(),
             send_x5c: self.config.send_x5c,
-            fmi_path: prepared.ask.request.fmi_path.clone(),
+            fmi_path: prepared
+                .ask
+                .request
+                .credential_fmi_path
+                .as_ref()
+                .or(prepared.ask.request.fmi_path.as_ref())
+                .cloned(),
             claims: prepared.ask.request.claims.clone(),
             correlation_id: prepared.correlation_id,
             now: self.clock.now(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
-use sidekey_entra::{Confirmation, Flow, PopKey, TokenRequest};
+use sidekey_entra::{CompositeAssertion, Confirmation, Flow, PopKey, TokenRequest};
 use sidekey_oauth::{Scopes, TenantId};
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ pub(crate) struct TokenOptions {
     pub(crate) correlation_id: Option<Uuid>,
     /// `AcquireTokenOptions:FmiPath`
     pub(crate) fmi_path: Option<String>,
+    /// `AcquireTokenOptions:ExtraParameters:fmiPathForClientAssertion`
+    pub(crate) credential_fmi_path: Option<String>,
+    /// `assertion` and `sub_assertion` of `AcquireTokenOptions:ExtraQueryParameters`
+    pub(crate) composite: Option<Arc<CompositeAssertion>>,
     /// `AcquireTokenOptions:LongRunningWebApiSessionKey`
     pub(crate) session_key: Option<String>,
     /// `AcquireTokenOptions:PopPublicKey`, the caller's key to bind tokens to.
@@ -60,6 +64,8 @@ impl TokenOptions {
             tenant: self.tenant.clone(),
             claims: self.claims.clone(),
             fmi_path: self.fmi_path.clone().filter(|_| is_app),
+            credential_fmi_path: self.credential_fmi_path.clone(),
+            composite: self.composite.clone().filter(|_| !is_app),
             confirmation: self.pop_public_key.clone().filter(|_| is_app),
             session_key: self.session_key.clone().filter(|_| !is_app),
             extra_parameters: self.extra_parameters.clone(),

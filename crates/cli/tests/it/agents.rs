@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::{
+    client::get,
     process::Settings,
-    stage::{ALICE, BLUEPRINT, COURIER, ORDERS, ORDERS_APIS, Stage, assert_claims, claims},
+    stage::{ALICE, BLUEPRINT, COURIER, Emulator, ORDERS, ORDERS_APIS, Stage, TENANT, assert_claims, claims},
 };
 
 /// A sidecar that is an agents' blueprint.
@@ -82,6 +83,32 @@ fn an_agent_that_is_not_the_blueprints_is_refused() {
         let detail = stage.anonymous(&target).problem(401);
         assert!(detail.starts_with("AADSTS"), "{target}: {detail}");
     }
+}
+
+#[test]
+fn a_part_of_an_application_gets_a_credential_for_its_own_part() {
+    let node = [
+        ("AzureAd__ClientCredentials__0__SourceType", "CustomSignedAssertion"),
+        ("AzureAd__ClientCredentials__0__TokenExchangeUrl", "api://AzureFMITokenExchange"),
+        ("AzureAd__ClientCredentials__0__CustomSignedAssertionProviderName", "OidcIdpSignedAssertion"),
+        ("AzureAd__ClientCredentials__0__CustomSignedAssertionProviderData__ConfigurationSection", "Root"),
+        ("AzureAd__ClientCredentials__0__CustomSignedAssertionProviderData__RequiresSignedAssertionFmiPath", "true"),
+        ("Root__TenantId", TENANT),
+        ("Root__ClientId", BLUEPRINT),
+        ("Root__ClientSecret", "orders-agents-development-secret"),
+        ("DownstreamApis__part__Scopes__0", "api://AzureFMITokenExchange/.default"),
+        ("DownstreamApis__part__RequestAppToken", "true"),
+        ("DownstreamApis__part__AcquireTokenOptions__FmiPath", "team/child"),
+        ("DownstreamApis__part__AcquireTokenOptions__ExtraParameters__fmiPathForClientAssertion", "team"),
+    ];
+    let emulator = Emulator::start();
+    let root = [("Root__Instance", emulator.origin.as_str())];
+    let (_serve, sidecar) = emulator.serve("urn:microsoft:identity:fmi", &[&node[..], &root].concat());
+    let claims = claims(&get(sidecar, "/AuthorizationHeaderUnauthenticated/part"));
+    let subject = claims["sub"].as_str().unwrap();
+    assert!(subject.starts_with("/eid1/c/pub/t/") && subject.ends_with("/team/child"), "{subject}");
+    let paths: Vec<_> = emulator.requests().iter().map(|asked| asked["parameters"]["fmi_path"].clone()).collect();
+    assert!(paths.ends_with(&["team".into(), "team/child".into()]), "{paths:?}");
 }
 
 #[test]

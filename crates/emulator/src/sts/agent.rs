@@ -29,7 +29,7 @@ pub(crate) fn check_blueprint_token(
 ) -> Result<(), Refusal> {
     let tenant = request.place.tenant().ok_or_else(Refusal::no_tenant)?;
     let subject = fmi::subject(tenant.id, &agent.blueprint, client.client_id.as_str());
-    check(request, tenant, assertion, &subject)
+    check(request, tenant, assertion, fmi::TOKEN_EXCHANGE, |found| found == subject)
 }
 
 /// Checks the agent's own exchange token, which it shows to get tokens for its user account.
@@ -39,8 +39,9 @@ pub(crate) fn check_agent_token(
     client: &App,
     token: &str,
 ) -> Result<(), Refusal> {
+    let is_own = |found: &str| found == client.client_id.as_str();
     let checked =
-        Assertion::parse(token).and_then(|assertion| check(request, tenant, &assertion, client.client_id.as_str()));
+        Assertion::parse(token).and_then(|assertion| check(request, tenant, &assertion, fmi::TOKEN_EXCHANGE, is_own));
     // Here the token is the grant and not the client's credential.
     checked.map_err(|refusal| match refusal.error {
         "invalid_client" => Refusal { status: StatusCode::BAD_REQUEST, error: "invalid_grant", ..refusal },
@@ -48,7 +49,14 @@ pub(crate) fn check_agent_token(
     })
 }
 
-fn check(request: &TokenRequest<'_>, tenant: &Tenant, assertion: &Assertion<'_>, subject: &str) -> Result<(), Refusal> {
+/// Checks an exchange token of this tenant, of which the resource and the subject have to be the right ones.
+pub(super) fn check(
+    request: &TokenRequest<'_>,
+    tenant: &Tenant,
+    assertion: &Assertion<'_>,
+    resource: &str,
+    is_subject: impl Fn(&str) -> bool,
+) -> Result<(), Refusal> {
     let algorithm = assertion.header().algorithm().map_err(Refusal::malformed_jwt)?;
     if algorithm != Algorithm::RS256 {
         return Err(Refusal::malformed_jwt(format!("The algorithm '{algorithm}' is not supported: use RS256.")));
@@ -58,10 +66,10 @@ fn check(request: &TokenRequest<'_>, tenant: &Tenant, assertion: &Assertion<'_>,
     if issuer != v2_issuer(request.origin, tenant.id) {
         return Err(Refusal::federated_issuer(issuer));
     }
-    if audiences != [fmi::TOKEN_EXCHANGE] {
+    if audiences != [resource] {
         return Err(Refusal::federated_audience(audiences.join(" ")));
     }
-    if own_subject != subject {
+    if !is_subject(own_subject) {
         return Err(Refusal::federated_subject(own_subject));
     }
     own_token::check_signature(&request.ring, assertion).map_err(Refusal::federated_signature)?;

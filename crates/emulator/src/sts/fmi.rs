@@ -4,7 +4,7 @@ use sidekey_jose::base64url;
 use sidekey_oauth::ClientId;
 use uuid::Uuid;
 
-use super::{Form, Refusal};
+use super::{Form, Refusal, fmi_node};
 use crate::directory::App;
 
 /// The token-exchange resource, `api://AzureADTokenExchange`.
@@ -18,8 +18,14 @@ pub(crate) fn is_exchange(resource: &App) -> bool {
 }
 
 /// What an application may ask for itself: a blueprint exchange tokens only, and exchange tokens with a path only blueprints. The
-/// generic exchange resource takes paths from every application.
+/// generic exchange resource takes paths from every application. Nodes get further credentials and nothing else.
 pub(crate) fn check_app_request(form: &Form, client: &App, resource: &App) -> Result<(), Refusal> {
+    if form.get("client_id").is_some_and(fmi_node::is_meant) {
+        form.require("fmi_path")?;
+        if resource.client_id.as_str() != FMI_EXCHANGE {
+            return Err(Refusal::malformed("A federated managed identity gets tokens of api://AzureFMITokenExchange."));
+        }
+    }
     if client.kind.is_blueprint_only() && !is_exchange(resource) {
         return Err(Refusal::blueprint_app_token(&client.client_id, &resource.name));
     }

@@ -12,6 +12,7 @@ mod confirmation;
 mod entra_issued;
 mod federated_assertion;
 mod fmi;
+mod fmi_node;
 mod form;
 mod grant;
 mod issue;
@@ -92,8 +93,9 @@ pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<
     let (client_id, credential) = client::presented(form, authorization)?;
     let place = Place::find(&emulator.directory, segment)?;
     let grant = grant::find(name).ok_or_else(|| Refusal::unsupported_grant(name))?;
-    let app = place.client(&emulator.directory, &client_id)?;
-    if !app.kind.may_use(name) {
+    let is_registered = !fmi_node::is_meant(&client_id);
+    let app = is_registered.then(|| place.client(&emulator.directory, &client_id)).transpose()?;
+    if !app.map_or(fmi_node::may_use(name), |app| app.kind.may_use(name)) {
         return Err(Refusal::unsupported_grant(name));
     }
     let confirmation = confirmation::read(form)?;
@@ -101,7 +103,10 @@ pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<
     let now = emulator.clock.now();
     let request =
         TokenRequest { emulator, ring, origin, asked, segment, place, v1, grant: name, form, confirmation, now };
-    let proof = client::authenticate(&request, app, &credential).await?;
+    let (app, proof) = match app {
+        Some(app) => (app, client::authenticate(&request, app, &credential).await?),
+        None => (fmi_node::authenticate(&request, &credential)?, Proof::Signature),
+    };
     grant(&request, app, proof)
 }
 

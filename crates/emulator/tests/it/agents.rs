@@ -16,6 +16,8 @@ const DEV_AGENT: &str = "66667777-0000-8888-9999-aaaabbbbcccc";
 const COURIER_USER: &str = "courier@contoso.onmicrosoft.com";
 const COURIER_USER_OID: &str = "cccccccc-2222-3333-4444-dddddddddddd";
 const EXCHANGE: &str = "api://AzureADTokenExchange/.default";
+const FMI_EXCHANGE: &str = "api://AzureFMITokenExchange/.default";
+const NODE: &str = "urn:microsoft:identity:fmi";
 const EXCHANGE_ID: &str = "fb60f99c-7a34-4190-8149-302f77469936";
 const JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const OBO: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -103,6 +105,49 @@ async fn the_generic_exchange_resource_takes_any_path() {
     assert!(claims["sub"].as_str().unwrap().ends_with("/SomeFmiPath/FmiCredentialPath"));
     let refused = app_token(&fixture, COURIER, &reply.text("access_token"), &api_scope()).await;
     assert_eq!(refused.refusal().2, 700_212, "it vouches for no agent");
+}
+
+#[tokio::test]
+async fn a_part_of_an_application_vouches_for_its_own_parts() {
+    let fixture = Fixture::start().await;
+    let first = blueprint(&fixture, &[("scope", FMI_EXCHANGE), ("fmi_path", "SomeFmiPath/FmiCredentialPath")]).await;
+    let first = first.text("access_token");
+    let path = |path| [("grant_type", "client_credentials"), ("scope", FMI_EXCHANGE), ("fmi_path", path)];
+    let reply = agent(&fixture, NODE, &first, &path("SomeFmiPath/Path")).await;
+    assert_eq!(reply.status, 200, "{}", reply.raw);
+    let claims = fixture.claims(&reply.text("access_token")).await;
+    assert_eq!(claims["aud"], "a9dd8a2a-df54-4ae0-84f9-38c8d57e5265");
+    let subject = "/eid1/c/pub/t/u7uqqgAAzMwREd3dIiLu7g/a/REQzM93dVVXu7mZm__93dw/SomeFmiPath/Path";
+    assert_eq!((&claims["sub"], &claims["azpacr"]), (&json!(subject), &json!("2")));
+    // And so on: what came of it is a credential too.
+    let third = agent(&fixture, NODE, &reply.text("access_token"), &path("Leaf")).await;
+    assert_eq!(third.status, 200, "{}", third.raw);
+}
+
+#[tokio::test]
+async fn a_node_gets_nothing_but_credentials_and_only_for_its_own() {
+    let fixture = Fixture::start().await;
+    let own = blueprint(&fixture, &[("scope", FMI_EXCHANGE), ("fmi_path", "team")]).await.text("access_token");
+    let without_path = blueprint(&fixture, &[("scope", FMI_EXCHANGE)]).await.text("access_token");
+    let for_agent = exchange_token(&fixture, COURIER).await;
+    let app = [("grant_type", "client_credentials"), ("fmi_path", "child")];
+    let (scope, resource) = ([("scope", FMI_EXCHANGE)], api_scope());
+    let cases = [
+        ("a token without path is nobody's", &without_path, [&app[..], &scope].concat(), 700_213),
+        ("a token for an agent", &for_agent, [&app[..], &scope].concat(), 700_212),
+        ("a resource", &own, [&app[..], &[("scope", resource.as_str())]].concat(), 9_002_313),
+        ("the agents' exchange", &own, [&app[..], &[("scope", EXCHANGE)]].concat(), 9_002_313),
+        ("no path", &own, [&app[..1], &scope].concat(), 900_144),
+        ("another grant", &own, [&[("grant_type", OBO)], &scope[..]].concat(), 70_003),
+    ];
+    for (what, credential, form, code) in cases {
+        assert_eq!(agent(&fixture, NODE, credential, &form).await.refusal().2, code, "{what}");
+    }
+    let form = [("client_id", NODE), ("client_assertion_type", JWT), ("client_assertion", own.as_str())];
+    let elsewhere = fixture.token(FABRIKAM, &[&form[..], &app, &scope].concat()).await;
+    assert_eq!(elsewhere.refusal().2, 700_211, "a credential is good in its own tenant");
+    let secret = [("client_id", NODE), ("client_secret", SECRET)];
+    assert_eq!(fixture.token(CONTOSO, &[&secret[..], &app, &scope].concat()).await.refusal().2, 7_000_216);
 }
 
 #[tokio::test]

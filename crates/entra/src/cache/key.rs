@@ -27,7 +27,11 @@ pub(crate) struct Parts<'a> {
     pub(crate) scopes: ScopeSet<'a>,
     pub(crate) claims: Option<&'a str>,
     pub(crate) fmi_path: Option<&'a str>,
+    /// The path that the client's own credential is asked for with: it is part of who the client is.
+    pub(crate) credential_fmi_path: Option<&'a str>,
     pub(crate) session_key: Option<&'a str>,
+    /// SHA-256 of what is presented in place of the user's token.
+    pub(crate) composite: Option<[u8; 32]>,
     /// The key that the token is bound to; it decides the token's scheme too.
     pub(crate) confirmation: Option<&'a str>,
     pub(crate) extra_parameters: &'a [(String, String)],
@@ -97,6 +101,8 @@ struct OwnedParts {
     scopes: Scopes,
     claims: Option<Box<str>>,
     fmi_path: Option<Box<str>>,
+    credential_fmi_path: Option<Box<str>>,
+    composite: Option<[u8; 32]>,
     session_key: Option<Box<str>>,
     confirmation: Option<Box<str>>,
     extra_parameters: Box<[(String, String)]>,
@@ -119,6 +125,8 @@ impl<'a> KeyRef<'a> {
             scopes: parts.scopes.iter().cloned().collect(),
             claims: boxed(parts.claims),
             fmi_path: boxed(parts.fmi_path),
+            credential_fmi_path: boxed(parts.credential_fmi_path),
+            composite: parts.composite,
             session_key: boxed(parts.session_key),
             confirmation: boxed(parts.confirmation),
             extra_parameters: parts.extra_parameters.into(),
@@ -132,8 +140,9 @@ impl Key {
     /// Bytes on the heap, about.
     pub(crate) fn size(&self) -> usize {
         let parts = &self.parts;
-        let texts = [&parts.agent, &parts.claims, &parts.fmi_path, &parts.session_key, &parts.confirmation];
-        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        let paths = [&parts.fmi_path, &parts.credential_fmi_path];
+        let texts = [&parts.agent, &parts.claims, &parts.session_key, &parts.confirmation].into_iter().chain(paths);
+        let texts: usize = texts.flatten().map(|text| text.len()).sum();
         let scopes: usize = parts.scopes.iter().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
         let extra: usize = parts.extra_parameters.iter().map(|(name, value)| name.len() + value.len() + 48).sum();
         let headers: usize =
@@ -151,6 +160,8 @@ impl Key {
             scopes: ScopeSet::Of(&own.scopes),
             claims: own.claims.as_deref(),
             fmi_path: own.fmi_path.as_deref(),
+            credential_fmi_path: own.credential_fmi_path.as_deref(),
+            composite: own.composite,
             session_key: own.session_key.as_deref(),
             confirmation: own.confirmation.as_deref(),
             extra_parameters: &own.extra_parameters,
@@ -165,6 +176,7 @@ impl Parts<'_> {
         (self.realm, self.tenant, self.agent, self.identity).hash(&mut hasher);
         (self.claims, self.fmi_path, self.session_key, self.confirmation).hash(&mut hasher);
         (self.extra_parameters, self.extra_headers).hash(&mut hasher);
+        (self.credential_fmi_path, self.composite).hash(&mut hasher);
         // A sum does not depend on the order.
         self.scopes.iter().fold(0_u64, |sum, scope| sum.wrapping_add(seed.hash_one(scope))).hash(&mut hasher);
         hasher.finish()
@@ -180,6 +192,8 @@ impl PartialEq for Parts<'_> {
             && self.scopes == other.scopes
             && self.claims == other.claims
             && self.fmi_path == other.fmi_path
+            && self.credential_fmi_path == other.credential_fmi_path
+            && self.composite == other.composite
             && self.session_key == other.session_key
             && self.confirmation == other.confirmation
             && self.extra_parameters == other.extra_parameters
@@ -335,6 +349,8 @@ mod tests {
             scopes: ScopeSet::Of(&a),
             claims: None,
             fmi_path: None,
+            credential_fmi_path: None,
+            composite: None,
             session_key: None,
             confirmation: None,
             extra_parameters: &[],
@@ -361,6 +377,9 @@ mod tests {
             Parts { scopes: ScopeSet::Of(&b), ..base },
             Parts { claims: Some("x"), ..base },
             Parts { fmi_path: Some("x"), ..base },
+            Parts { credential_fmi_path: Some("x"), ..base },
+            Parts { composite: Some([0; 32]), ..base },
+            Parts { composite: Some([1; 32]), ..base },
             Parts { session_key: Some("x"), ..base },
             Parts { confirmation: Some("x"), ..base },
             Parts { extra_parameters: &parameters, ..base },
@@ -390,6 +409,8 @@ mod tests {
                 scopes: ScopeSet::Of(scopes),
                 claims: None,
                 fmi_path: None,
+                credential_fmi_path: None,
+                composite: None,
                 session_key: None,
                 confirmation: None,
                 extra_parameters: &[],

@@ -206,6 +206,8 @@ mod tests {
             scopes: ScopeSet::Of(scopes),
             claims: None,
             fmi_path: None,
+            credential_fmi_path: None,
+            composite: None,
             session_key: None,
             confirmation: None,
             extra_parameters: &[],

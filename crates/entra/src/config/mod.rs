@@ -65,6 +65,13 @@ pub struct CredentialConfig {
     pub source: CredentialSource,
 }
 
+impl CredentialConfig {
+    /// The other application whose token is the credential, if it is that kind.
+    pub(crate) fn vouching_application(&self) -> Option<&EntraApp> {
+        if let CredentialSource::EntraApp(app) = &self.source { Some(app) } else { None }
+    }
+}
+
 /// Where a client credential comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialSource {

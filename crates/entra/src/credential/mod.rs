@@ -95,7 +95,7 @@ pub(crate) struct Purpose {
     /// Whether the authority knows PS256 and SHA-256 thumbprints.
     pub(crate) takes_ps256: bool,
     pub(crate) send_x5c: bool,
-    /// Of the request, for sources that have to ask for the same.
+    /// Of the request, or of its credential alone, for sources that have to ask for the same.
     pub(crate) fmi_path: Option<String>,
     /// A claims challenge that the request answers (JSON text).
     pub(crate) claims: Option<String>,

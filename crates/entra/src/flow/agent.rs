@@ -99,6 +99,7 @@ impl Speaker<'_> {
         Ok(TokenRequest {
             tenant: self.tenant.cloned(),
             correlation_id: self.request.correlation_id,
+            credential_fmi_path: self.request.credential_fmi_path.clone(),
             force_refresh: anew,
             ..TokenRequest::new(flow, exchange_scope(self.engine.config())?)
         })

@@ -95,7 +95,7 @@ pub(crate) async fn run(engine: &Arc<Entra>, request: &TokenRequest) -> Result<T
         (Flow::AgentUser { agent, user }, _) => agent_user::run(engine, request, &plan, agent, user).await,
         (_, Some(session)) => session::run(engine, request, &plan, session).await,
         (Flow::OnBehalfOf(assertion) | Flow::Agent { assertion: Some(assertion), .. }, None) => {
-            ask(engine, request, &plan, on_behalf_of::form(assertion, &plan)).await
+            ask(engine, request, &plan, on_behalf_of::form(request, assertion, &plan)).await
         }
         (Flow::ManagedIdentity(identity), None) => managed_identity::run(engine, request, identity).await,
         // There was no plan.

@@ -5,7 +5,7 @@
 use sidekey_oauth::{TenantId, grant};
 
 use super::{Form, Plan, named_tenant, user_scope, user_scopes};
-use crate::{AcquireError, Config, TokenRequest, UserAssertion, cache::key::Identity};
+use crate::{AcquireError, CompositeAssertion, Config, TokenRequest, UserAssertion, cache::key::Identity};
 
 pub(super) fn plan<'a>(
     request: &'a TokenRequest,
@@ -26,11 +26,17 @@ pub(super) fn tenant<'a>(
     named_tenant(request, config).or_else(users).or_else(|| config.authority.tenant())
 }
 
-pub(super) fn form(assertion: &UserAssertion, plan: &Plan<'_>) -> Form {
+pub(super) fn form(request: &TokenRequest, assertion: &UserAssertion, plan: &Plan<'_>) -> Form {
     let mut form = Form::default();
     form.push("scope", user_scope(plan));
     form.push("grant_type", grant::JWT_BEARER);
-    form.push_secret("assertion", assertion.token.as_ref().clone());
+    match request.composite.as_deref().map(CompositeAssertion::parts) {
+        None => form.push_secret("assertion", assertion.token.as_ref().clone()),
+        Some((assertion, sub_assertion)) => {
+            form.push_secret("assertion", assertion.clone());
+            form.push_secret("sub_assertion", sub_assertion.clone());
+        }
+    }
     form.push("requested_token_use", "on_behalf_of");
     form.push("client_info", "1");
     form

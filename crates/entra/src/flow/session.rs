@@ -78,10 +78,10 @@ pub(super) async fn run(
 ) -> Result<TokenReply, Failure> {
     let reply = match (silently(engine, request, plan, session).await, assertion(request)) {
         (Some(Err(failure)), Some(assertion)) if wants_another_grant(&failure) => {
-            ask(engine, request, plan, on_behalf_of::form(assertion, plan)).await?
+            ask(engine, request, plan, on_behalf_of::form(request, assertion, plan)).await?
         }
         (Some(answer), _) => answer?,
-        (None, Some(assertion)) => ask(engine, request, plan, on_behalf_of::form(assertion, plan)).await?,
+        (None, Some(assertion)) => ask(engine, request, plan, on_behalf_of::form(request, assertion, plan)).await?,
         (None, None) => return Err(AcquireError::NoSession.into()),
     };
     keep(engine, request, session, &reply)?;

@@ -87,7 +87,7 @@ fn only_the_application_s_own_requests_go_to_its_region() {
     let config = config(&[]);
     let own = client_credentials::form(&app, &plan(&app, None, &config).unwrap());
     let Flow::OnBehalfOf(assertion) = &user.flow else { panic!() };
-    let users = on_behalf_of::form(assertion, &plan(&user, None, &config).unwrap());
+    let users = on_behalf_of::form(&user, assertion, &plan(&user, None, &config).unwrap());
     assert!(own.is_client_credentials() && !users.is_client_credentials());
 }
 

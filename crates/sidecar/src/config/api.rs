@@ -2,13 +2,16 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use sidekey_config::Section;
 use sidekey_entra::TokenRequest;
 use sidekey_oauth::Scopes;
 use url::Url;
 
-use super::pop;
+use super::{
+    pop,
+    token_parameters::{self, TokenParameters},
+};
 use crate::{
     downstream::{Base, HeaderFault, extra_header},
     flow,
@@ -84,6 +87,7 @@ impl Api {
 fn token(section: &Section<'_>) -> TokenOptions {
     let acquire = section.section("AcquireTokenOptions");
     refuse_unavailable(&acquire);
+    let parameters = TokenParameters::read(&acquire);
     let text = |name: &str| acquire.text(name).map(str::to_owned);
     let options = TokenOptions {
         scopes: scopes(section),
@@ -94,14 +98,19 @@ fn token(section: &Section<'_>) -> TokenOptions {
         force_refresh: acquire.bool("ForceRefresh", false),
         correlation_id: acquire.guid("CorrelationId").filter(|id| !id.is_nil()),
         fmi_path: text("FmiPath"),
+        credential_fmi_path: parameters.credential_fmi_path,
+        composite: parameters.composite,
         session_key: session_key(&acquire),
         pop_public_key: pop::public_key(&acquire),
         pop_claim: text("PopClaim"),
         pop_private_key: pop::private_key(&acquire),
-        extra_parameters: extra_parameters(&acquire),
-        extra_headers: token_headers(&acquire),
+        extra_parameters: parameters.query,
+        extra_headers: token_parameters::headers(&acquire),
     };
     warn_of_app_scopes(section, &options);
+    if options.wants_app_token() && options.composite.is_some() {
+        acquire.warn("ExtraQueryParameters:sub_assertion", "has no effect: an app token is nobody's");
+    }
     options
 }
 
@@ -143,36 +152,6 @@ fn session_key(acquire: &Section<'_>) -> Option<String> {
         acquire.fault("LongRunningWebApiSessionKey", "cannot be `AllocateForMe`", hint);
     }
     Some(key.to_owned())
-}
-
-/// Query parameters of the token request. Names that Microsoft's libraries keep for themselves are not for the wire.
-fn extra_parameters(acquire: &Section<'_>) -> Vec<(String, String)> {
-    let maps = ["ExtraQueryParameters", "ExtraParameters"].iter();
-    let (own, others): (Vec<_>, Vec<_>) =
-        maps.flat_map(|map| acquire.map(map)).partition(|(name, _)| name.starts_with(INTERNAL_PREFIX));
-    for (name, _) in own {
-        acquire.warn(&format!("ExtraParameters:{name}"), "has no effect here");
-    }
-    owned(others)
-}
-
-/// Headers of the token request, besides those that it has anyway.
-fn token_headers(acquire: &Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::new();
-    for (name, value) in acquire.map("ExtraHeadersParameters") {
-        let key = format!("ExtraHeadersParameters:{name}");
-        match extra_header(name, value) {
-            Ok((name, _)) if OWN_TOKEN_HEADERS.contains(&name.as_str()) => {
-                acquire.warn(&key, "the header is not sent: it is set for each request");
-            }
-            Ok(header) => headers.push(header),
-            Err(fault @ (HeaderFault::Reserved | HeaderFault::Content)) => {
-                acquire.warn(&key, format!("the header is not sent: it {fault}"));
-            }
-            Err(fault) => acquire.fault(&key, fault.to_string(), "write a header's name and value in printable ASCII"),
-        }
-    }
-    headers
 }
 
 fn call(section: &Section<'_>) -> CallOptions {
@@ -234,12 +213,6 @@ fn refuse_unavailable(acquire: &Section<'_>) {
     }
 }
 
-fn owned<'s>(pairs: impl IntoIterator<Item = (&'s str, &'s str)>) -> Vec<(String, String)> {
+pub(super) fn owned<'s>(pairs: impl IntoIterator<Item = (&'s str, &'s str)>) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
-
-/// Begins names of `ExtraParameters` that steer Microsoft's libraries.
-const INTERNAL_PREFIX: &str = "IDWEB_";
-
-/// Headers that every token request has already.
-const OWN_TOKEN_HEADERS: [&str; 3] = ["accept", "client-request-id", "return-client-request-id"];

@@ -8,6 +8,7 @@ mod gates;
 mod limits;
 mod listen;
 mod pop;
+mod token_parameters;
 mod unavailable;
 
 use sidekey_config::Section;

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use sidekey_config::{Configuration, Warning};
+use sidekey_entra::{CompositeAssertion, Flow};
 use sidekey_host::listen::{Address, Protocols};
+use sidekey_oauth::Secret;
 
 use super::*;
 use crate::{door::Hosts, options::CallOptions};
@@ -91,6 +93,29 @@ fn a_profile_is_read_whole() {
     assert_eq!(other.token.scopes.to_string(), "User.Read Mail.Read");
     assert_eq!(other.token.managed_identity.as_ref().unwrap().client_id, None, "the system's own identity");
     assert_eq!(other.call, CallOptions::default());
+}
+
+#[test]
+fn parameters_of_the_token_request_go_where_they_belong() {
+    let config = read(&[
+        ("DownstreamApis:A:AcquireTokenOptions:ExtraQueryParameters:assertion", "one"),
+        ("DownstreamApis:A:AcquireTokenOptions:ExtraQueryParameters:sub_assertion", "two"),
+        ("DownstreamApis:A:AcquireTokenOptions:ExtraQueryParameters:dc", "x"),
+        ("DownstreamApis:A:AcquireTokenOptions:ExtraParameters:fmiPathForClientAssertion", "team"),
+        ("DownstreamApis:B:AcquireTokenOptions:ExtraQueryParameters:assertion", "alone"),
+    ]);
+    let token = &config.apis.get("A").unwrap().token;
+    let expected = CompositeAssertion::new(Secret::new("one"), Secret::new("two"));
+    assert_eq!(token.composite.as_deref(), Some(&expected));
+    assert_eq!(token.extra_parameters, [("dc".to_owned(), "x".to_owned())]);
+    assert_eq!(token.credential_fmi_path.as_deref(), Some("team"));
+    let sent = token.request(Flow::App);
+    assert_eq!((sent.composite.as_deref(), sent.credential_fmi_path.as_deref()), (Some(&expected), Some("team")));
+    let debug = format!("{token:?} {sent:?}");
+    assert!(!debug.contains("one\"") && !debug.contains("two\""), "{debug}");
+    let token = &config.apis.get("B").unwrap().token;
+    assert_eq!(token.composite, None);
+    assert_eq!(token.extra_parameters, [("assertion".to_owned(), "alone".to_owned())]);
 }
 
 #[test]

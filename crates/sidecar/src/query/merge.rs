@@ -64,6 +64,8 @@ pub(crate) fn merge_token(base: &TokenOptions, overrides: &Overrides) -> Result<
         force_refresh: acquire.force_refresh.unwrap_or(own.force_refresh),
         correlation_id: acquire.correlation_id.or(own.correlation_id),
         fmi_path: acquire.fmi_path.clone().or(own.fmi_path),
+        credential_fmi_path: own.credential_fmi_path,
+        composite: own.composite,
         session_key: acquire.session_key.clone().or(own.session_key),
         pop_public_key: match &acquire.pop_public_key {
             Some(key) => Some(Arc::new(confirmation(key, own.pop_claim.as_deref())?)),
@@ -150,6 +152,8 @@ mod tests {
             force_refresh: true,
             correlation_id: Some(Uuid::from_u128(7)),
             fmi_path: some("f"),
+            credential_fmi_path: some("c"),
+            composite: None,
             session_key: some("s"),
             pop_public_key: key("p"),
             pop_claim: None,

@@ -99,6 +99,52 @@ async fn where_it_requires_the_fmi_path_that_is_passed_on() {
 }
 
 #[tokio::test]
+async fn the_second_hop_of_a_federated_identity_has_two_paths() {
+    let federated = Federated::new(&[
+        ("AzureAd:ClientId", "urn:microsoft:identity:fmi"),
+        ("AzureAd:ClientCredentials:0:TokenExchangeUrl", "api://AzureFMITokenExchange"),
+        ("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:RequiresSignedAssertionFmiPath", "true"),
+    ])
+    .await;
+    let with = |own: &str, credential: &str| TokenRequest {
+        fmi_path: Some(own.to_owned()),
+        credential_fmi_path: Some(credential.to_owned()),
+        ..TokenRequest::new(Flow::App, Scopes::parse("api://AzureFMITokenExchange/.default").unwrap())
+    };
+    let requests = [with("team/child", "team"), with("team/other", "team"), with("team/child", "crew")];
+    for request in &requests {
+        federated.bench.acquire(request).await.unwrap();
+        let (own, credential) = (request.fmi_path.as_deref(), request.credential_fmi_path.as_deref().unwrap());
+        assert_eq!(federated.assertion(), format!("{TENANT}/{credential}/api://AzureFMITokenExchange/.default"));
+        let asked = federated.bench.server.tokens_asked().pop().unwrap();
+        let sent = (asked.field("client_id"), asked.field("fmi_path"));
+        assert_eq!(sent, (Some("urn:microsoft:identity:fmi"), own));
+    }
+    assert_eq!((federated.bench.asked(), federated.other.tokens_asked().len()), (3, 2), "one credential per path");
+    for (index, request) in requests.iter().enumerate() {
+        assert_eq!(federated.bench.acquire(request).await.unwrap(), cached(&format!("token-{}", index + 1)));
+    }
+    // All nodes have the same client id: whose they are is told by who vouches for them.
+    let pairs = [("Other:ClientId", "another-client"), ("Other:Instance", &federated.other.url)];
+    let other = node_config(&federated, &pairs);
+    assert!(federated.bench.engine.reconfigured(other).try_cached(&requests[0]).is_none());
+    let same = node_config(&federated, &[]);
+    assert!(federated.bench.engine.reconfigured(same).try_cached(&requests[0]).is_some());
+}
+
+/// The configuration of a node, read anew.
+fn node_config(federated: &Federated, more: &[(&str, &str)]) -> Config {
+    let base = [
+        ("AzureAd:Instance", federated.bench.server.url.as_str()),
+        ("AzureAd:TenantId", TENANT),
+        ("AzureAd:ClientId", "urn:microsoft:identity:fmi"),
+    ];
+    let credential = credential(&federated.other.url);
+    let pairs = base.iter().chain(&credential).chain(more).copied();
+    Configuration::from_pairs(pairs).bind(Config::read).unwrap().0
+}
+
+#[tokio::test]
 async fn a_refused_assertion_is_made_anew_once() {
     let federated = Federated::new(&[]).await;
     federated.bench.acquire(&app()).await.unwrap();
@@ -135,6 +181,23 @@ async fn a_blueprint_may_be_vouched_for_too() {
     let leg_1 = asked[0].field("client_assertion").unwrap();
     assert_eq!(leg_1, format!("{OTHER_TENANT}/none/api://AzureADTokenExchange/.default"));
     assert_eq!((asked[0].field("fmi_path"), asked[1].field("client_assertion")), (Some("agent"), Some("token-1")));
+}
+
+#[tokio::test]
+async fn a_blueprint_may_be_vouched_for_under_a_path() {
+    let required =
+        [("AzureAd:ClientCredentials:0:CustomSignedAssertionProviderData:RequiresSignedAssertionFmiPath", "true")];
+    let federated = Federated::new(&required).await;
+    let request = TokenRequest {
+        flow: Flow::Agent { agent: "agent".to_owned(), assertion: None },
+        credential_fmi_path: Some("team".to_owned()),
+        ..app()
+    };
+    federated.bench.acquire(&request).await.unwrap();
+    let asked = federated.bench.server.tokens_asked();
+    let assertion = format!("{TENANT}/team/api://AzureADTokenExchange/.default");
+    assert_eq!(asked[0].field("client_assertion"), Some(assertion.as_str()));
+    assert_eq!((asked[0].field("fmi_path"), asked[1].field("fmi_path")), (Some("agent"), None));
 }
 
 #[tokio::test]

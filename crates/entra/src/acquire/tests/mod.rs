@@ -3,6 +3,7 @@
 mod agents;
 mod entra_app;
 mod managed_identity;
+mod on_behalf_of;
 mod outage;
 mod pop;
 mod server;
