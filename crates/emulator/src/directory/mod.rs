@@ -15,7 +15,9 @@ use sidekey_host::UnixTime;
 use sidekey_oauth::{ClientId, Secret, TenantId};
 use uuid::Uuid;
 
-pub(crate) use certificate::{RegisteredCertificate, TrustedSubject, validity as certificate_validity};
+pub(crate) use certificate::{
+    RegisteredCertificate, TrustedSubject, base64url_of as thumbprint_base64url, validity as certificate_validity,
+};
 pub(crate) use cloud::CloudName;
 pub(crate) use expression::MatchingExpression;
 pub(crate) use federated::{FederatedCredential, SubjectRule};

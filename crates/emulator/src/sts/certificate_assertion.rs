@@ -11,7 +11,7 @@ use sidekey_host::UnixTime;
 use sidekey_jose::{Algorithm, Header, VerifyingKey, base64url, thumbprint_sha256};
 
 use super::{Refusal, assertion::Assertion};
-use crate::directory::{App, RegisteredCertificate, TrustedSubject, certificate_validity};
+use crate::directory::{App, RegisteredCertificate, TrustedSubject, certificate_validity, thumbprint_base64url};
 
 /// Checks an assertion in Entra's order: certificate, signature, audience, time, subject. `vaulted` are certificates that are registered
 /// on the application beside its own list.
@@ -139,7 +139,7 @@ fn thumbprint_text(header: &Header, certificate: &[u8]) -> String {
 }
 
 fn hex(thumbprint: &str) -> String {
-    let bytes = base64url::decode(thumbprint.trim_end_matches('='));
+    let bytes = base64url::decode(thumbprint_base64url(thumbprint));
     bytes.map_or_else(|_| thumbprint.to_owned(), |bytes| crate::text::hex(&bytes).to_uppercase())
 }
 
