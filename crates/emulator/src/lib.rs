@@ -120,6 +120,12 @@ impl Emulator {
         self.authority.tls()
     }
 
+    /// From when on a user's tokens count, where the user (an object id) was revoked: what a resource is told that evaluates
+    /// access continuously.
+    pub fn revoked(&self, user: &str) -> Option<UnixTime> {
+        self.revocations.of(user.parse().ok()?)
+    }
+
     /// The CA's certificate as PEM.
     pub fn ca_pem(&self) -> Result<String, EmulatorError> {
         Ok(self.authority.pem().to_owned())

@@ -14,7 +14,13 @@ use sidekey_host::{
     listen::{self, Address, Endpoint, Limits, Listener, Protocols},
 };
 
-use super::{Ports, authority::Authority, authority::DRAIN, ports::bind_or_free, sample_api};
+use super::{
+    Ports,
+    authority::Authority,
+    authority::DRAIN,
+    ports::bind_or_free,
+    sample_api::{self, SampleApi},
+};
 use crate::app;
 
 /// The three parts, wired and with their listeners bound, not yet serving.
@@ -32,12 +38,12 @@ impl Stage {
     /// Makes the emulator, binds all listeners and wires the sidecar and the sample API to them.
     pub(crate) async fn set(directory: &str, ports: Ports, shutdown: Shutdown) -> anyhow::Result<Self> {
         let emulator = Emulator::new(directory, Options::default(), Arc::new(SystemClock))?;
-        let authority = Authority::bind_or_free(emulator, ports.emulator, ports.emulator_https).await?;
+        let authority = Authority::bind_or_free(Arc::clone(&emulator), ports.emulator, ports.emulator_https).await?;
         let sidecar = bind_or_free("sidecar", plain(), ports.sidecar).await?;
         let downstream = bind_or_free("sample API", plain(), ports.downstream).await?;
         Ok(Self {
             sidecar_router: sidecar_router(&authority.http, &downstream.url(), shutdown.clone())?,
-            sample_router: sample_api::router(sample_engine(&authority.http)?),
+            sample_router: sample_api::router(SampleApi { entra: sample_engine(&authority.http)?, emulator }),
             ca: CaFile::write(&authority.ca_pem()?)?,
             authority,
             sidecar,
@@ -68,6 +74,7 @@ fn sidecar_router(authority: &str, downstream: &str, shutdown: Shutdown) -> anyh
         ("AzureAd:Instance", authority),
         ("AzureAd:TenantId", TENANT),
         ("AzureAd:ClientId", ORDERS_WEB),
+        ("AzureAd:ClientCapabilities:0", "cp1"),
         ("AzureAd:ClientCredentials:0:SourceType", "ClientSecret"),
         ("AzureAd:ClientCredentials:0:ClientSecret", ORDERS_WEB_SECRET),
         ("DownstreamApis:orders:BaseUrl", downstream),

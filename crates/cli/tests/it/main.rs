@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+mod agent_credentials;
 mod agents;
 mod bad_configuration;
 mod bad_credentials;
 mod bad_downstream;
 mod bad_requests;
 mod client;
+mod continuous_access;
 mod crowd;
 mod federated;
 mod hardening;

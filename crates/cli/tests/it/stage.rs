@@ -69,6 +69,15 @@ impl Emulator {
         token
     }
 
+    /// The variables of a host of managed identities.
+    pub(crate) fn variables_of(&self, host: &str) -> Vec<(String, String)> {
+        let environment = get(self.address, &format!("/sidekey/env?host={host}&format=json")).json();
+        let variables = environment.as_object().unwrap().iter();
+        let of_host = |name: &str| ["IDENTITY_", "IMDS_", "MSI_", "AZURE_POD_"].iter().any(|own| name.starts_with(own));
+        let variables = variables.filter(|(name, _)| of_host(name));
+        variables.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    }
+
     /// What it was asked so far, oldest first.
     pub(crate) fn requests(&self) -> Vec<Value> {
         let log = get(self.address, "/sidekey/requests").json();

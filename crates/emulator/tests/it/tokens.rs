@@ -47,8 +47,8 @@ async fn the_resource_decides_the_tokens_version() {
 #[tokio::test]
 async fn clients_that_handle_challenges_get_tokens_that_live_long_from_resources_that_send_them() {
     let yaml = sidekey_emulator::Emulator::DEFAULT_DIRECTORY.replace(
-        "scopes: [Orders.Read, Orders.Write]",
-        "scopes: [Orders.Read, Orders.Write]\n    optionalClaims: [xms_cc, idtyp]",
+        "name: orders-api\n    optionalClaims: [xms_cc]",
+        "name: orders-api\n    optionalClaims: [xms_cc, idtyp]",
     );
     let fixture = Fixture::with(&yaml).await;
     let scope = format!("api://{API}/.default");

@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{EXCHANGE, ask, assert_proven, directory, serve};
-use crate::{
-    client::{get, request},
-    stage::Emulator,
-};
+use crate::{client::request, stage::Emulator};
 
 /// A host, how the identity is named there, and what the host is asked.
 struct Case {
@@ -95,23 +92,13 @@ fn emulator() -> Emulator {
 }
 
 /// The settings of a sidecar on a host.
-fn on(emulator: &Emulator, host: &str, named: Option<(&'static str, &str)>) -> Vec<(&'static str, String)> {
-    let environment = get(emulator.address, &format!("/sidekey/env?host={host}&format=json")).json();
-    let mut settings = vec![("SourceType", "SignedAssertionFromManagedIdentity".to_owned())];
-    settings.extend(named.map(|(name, value)| (name, value.to_owned())));
-    settings.extend(VARIABLES.iter().filter_map(|name| Some((*name, environment[&name[1..]].as_str()?.to_owned()))));
+fn on(emulator: &Emulator, host: &str, named: Option<(&str, &str)>) -> Vec<(String, String)> {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let mut settings = vec![owned(("SourceType", "SignedAssertionFromManagedIdentity"))];
+    settings.extend(named.map(owned));
+    settings.extend(emulator.variables_of(host).into_iter().map(|(name, value)| (format!("${name}"), value)));
     settings
 }
-
-const VARIABLES: [&str; 7] = [
-    "$AZURE_POD_IDENTITY_AUTHORITY_HOST",
-    "$IDENTITY_ENDPOINT",
-    "$IDENTITY_HEADER",
-    "$IDENTITY_SERVER_THUMBPRINT",
-    "$IMDS_ENDPOINT",
-    "$MSI_ENDPOINT",
-    "$MSI_SECRET",
-];
 
 #[test]
 fn a_managed_identitys_token_is_a_credential_on_every_host() {
@@ -165,7 +152,7 @@ fn a_host_that_gives_no_token_is_named_in_the_log() {
             assert_eq!(reply.status, 201, "{}", reply.text());
         }
         let mut settings = on(&emulator, host, named);
-        settings.push(("$Sidecar__AcquireTimeout", "00:00:01".to_owned()));
+        settings.push(("$Sidecar__AcquireTimeout".to_owned(), "00:00:01".to_owned()));
         let (serve, sidecar) = serve(&emulator, &settings);
         ask(sidecar).problem(status);
         let log = serve.stop();

@@ -111,12 +111,12 @@ impl World {
 }
 
 /// A sidecar whose one credential this is: settings without their prefix, variables with `$` before their name.
-fn serve(emulator: &Emulator, settings: &[(&str, String)]) -> (Process, SocketAddr) {
+fn serve(emulator: &Emulator, settings: &[(impl AsRef<str>, String)]) -> (Process, SocketAddr) {
     let name = |name: &str| match name.strip_prefix('$') {
         Some(variable) => variable.to_owned(),
         None => format!("AzureAd__ClientCredentials__0__{name}"),
     };
-    let named: Vec<_> = settings.iter().map(|(own, value)| (name(own), value.clone())).collect();
+    let named: Vec<_> = settings.iter().map(|(own, value)| (name(own.as_ref()), value.clone())).collect();
     let settings: Vec<_> = named.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     emulator.serve(ORDERS_WEB, &[ORDERS_APIS, &settings].concat())
 }
