@@ -88,4 +88,23 @@ fn who_may_not_read_the_certificate_hears_which_role_is_missing() {
     assert!(!header.is_empty() && !log.contains(&header), "the header is a secret");
 }
 
+#[test]
+fn a_certificate_or_a_vault_that_is_not_there_is_named_in_the_log() {
+    let mut stage = Stage::new();
+    let right = stage.vault.clone();
+    for (vault, certificate, logged) in [
+        (right.clone(), "orders-wev", &["orders-wev", "CertificateNotFound"][..]),
+        (right.replace("contoso-vault", "fabrikam-vault"), "orders-web", &["fabrikam-vault"]),
+    ] {
+        stage.vault = vault;
+        let (serve, sidecar) = stage.serve("KeyVault", certificate, &stage.application());
+        let detail = get(sidecar, "/AuthorizationHeaderUnauthenticated/all-orders").problem(500);
+        assert!(!detail.contains("vault"), "where the certificate is, is none of the caller's business: {detail}");
+        let log = serve.stop();
+        for part in logged.iter().chain(&["AzureAd:ClientCredentials:0"]) {
+            assert!(log.contains(part), "`{part}` is missing in:\n{log}");
+        }
+    }
+}
+
 const ORDERS_IDENTITY: &str = "99990000-3333-bbbb-cccc-ddddeeeeffff";

@@ -15,6 +15,7 @@ mod crowd;
 mod federated;
 mod hardening;
 mod key_vault;
+mod key_vault_rotation;
 mod process;
 mod proof_of_possession;
 mod provider;
