@@ -6,6 +6,8 @@
 mod arguments;
 mod env;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod json;
 mod key;
 mod layers;

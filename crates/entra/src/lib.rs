@@ -13,6 +13,8 @@ mod environment;
 mod error;
 mod flight;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http;
 mod managed_identity;
 mod metadata;

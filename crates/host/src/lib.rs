@@ -2,6 +2,8 @@
 
 pub mod client;
 pub mod clock;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod listen;
 pub mod shutdown;
 pub mod tls;

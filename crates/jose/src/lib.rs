@@ -12,6 +12,8 @@ pub mod base64url;
 mod certificate;
 mod ec;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod header;
 mod json;
 pub mod jwe;

@@ -8,6 +8,8 @@ mod challenge;
 mod claims;
 mod cloud;
 mod discovery;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod grant;
 mod id;
 mod scope;

@@ -12,6 +12,8 @@ mod endpoints;
 mod error;
 mod events;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod openapi;
 mod options;
 mod original;

@@ -12,6 +12,8 @@ mod decryption;
 mod entra_app;
 mod federated;
 pub(crate) mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod kept;
 mod key_vault;
 mod managed_identity;

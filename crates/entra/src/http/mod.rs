@@ -2,6 +2,8 @@
 //!
 //! The client must have been built without redirects (`sidekey_host::client` does).
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub(crate) mod reply;
 mod retry_after;
 

@@ -10,6 +10,8 @@ mod azure_ml;
 mod cloud_shell;
 mod detect;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod host;
 mod identity;
 mod imds;

@@ -47,15 +47,15 @@ pub(super) async fn fetch(client: &Client, source: &Source) -> Result<Published,
 
 /// What is read of the provider's metadata: no token is asked for here, so that its endpoints may be missing.
 #[derive(Deserialize)]
-struct Provider {
-    issuer: String,
-    jwks_uri: String,
+pub(super) struct Provider {
+    pub(super) issuer: String,
+    pub(super) jwks_uri: String,
     #[serde(default)]
     cloud_instance_name: Option<String>,
 }
 
 impl Provider {
-    fn read(document: &[u8]) -> Result<Self, String> {
+    pub(super) fn read(document: &[u8]) -> Result<Self, String> {
         let object = parse_object(document).map_err(|error| error.to_string())?;
         serde_json::from_value(object.into()).map_err(|error| format!("not OpenID metadata: {error}"))
     }

@@ -6,6 +6,8 @@
 
 mod document;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keys;
 mod schedule;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! The key is the caller's ([`Confirmation`] says which) or our own ([`PopKey`], which also signs the requests).
 
 mod confirmation;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod key;
 mod public_key;
 

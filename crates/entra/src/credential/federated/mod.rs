@@ -10,6 +10,8 @@ mod assertion_url;
 mod assertion_variable;
 mod aws;
 mod azure_pipelines;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod github_actions;
 mod google_metadata;
 mod question;

@@ -11,6 +11,8 @@ mod client;
 mod current;
 mod document;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod remote_sign;
 
 use std::sync::Arc;

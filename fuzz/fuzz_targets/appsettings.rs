@@ -1,0 +1,4 @@
+//! appsettings files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidekey_config::fuzzing::appsettings(input));

@@ -1,0 +1,4 @@
+//! Claims challenges.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sidekey_oauth::fuzzing::claims(input));
