@@ -26,20 +26,24 @@ async function withMsal(job) {
 
 async function withIdentity(job) {
   const identity = require("@azure/identity");
-  const { secret, certificate, assertion, managed, workload } = job.credential;
+  const { secret, certificate, certificatePath, assertion, managed, workload, sendCertificateChain } = job.credential;
   const options = { authorityHost: job.authority, disableInstanceDiscovery: true, retryOptions: { maxRetries: 0 } };
+  const certificateOptions = { ...options, sendCertificateChain };
   const { tenant, client } = job;
   let credential;
   if (job.user) {
     credential = new identity.OnBehalfOfCredential({
-      ...options,
+      ...certificateOptions,
       tenantId: tenant,
       clientId: client,
-      clientSecret: secret,
+      ...(secret && { clientSecret: secret }),
+      ...(certificatePath && { certificatePath }),
+      ...(assertion && { getAssertion: async () => assertion }),
       userAssertionToken: job.user,
     });
   } else if (secret) credential = new identity.ClientSecretCredential(tenant, client, secret, options);
-  else if (certificate) credential = new identity.ClientCertificateCredential(tenant, client, { certificate }, options);
+  else if (certificate) credential = new identity.ClientCertificateCredential(tenant, client, { certificate }, certificateOptions);
+  else if (certificatePath) credential = new identity.ClientCertificateCredential(tenant, client, certificatePath, certificateOptions);
   else if (assertion) credential = new identity.ClientAssertionCredential(tenant, client, async () => assertion, options);
   else if (managed) credential = new identity.ManagedIdentityCredential(managed);
   else if (workload) credential = new identity.WorkloadIdentityCredential({ disableInstanceDiscovery: true });

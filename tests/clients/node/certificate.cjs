@@ -1,4 +1,4 @@
-// A self-signed certificate (RFC 5280) with an RSA key: Node makes keys but no certificates, so the DER is written here.
+// A certificate (RFC 5280) with an RSA key, self-signed or signed by another one's: Node makes keys but no certificates, so the DER is written here.
 
 const crypto = require("node:crypto");
 
@@ -18,19 +18,20 @@ const utcTime = (date) => der(0x17, Buffer.from(`${date.toISOString().slice(2, 1
 const SHA256_WITH_RSA = sequence(oid(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), der(0x05));
 const COMMON_NAME = oid(0x55, 0x04, 0x03);
 
-function makeCertificate(name) {
+function makeCertificate(name, issuer) {
   const { publicKey, privateKey } = crypto.generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const subject = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(name)))));
+  const named = (text) => sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(text)))));
   const now = Date.now();
   const validity = sequence(utcTime(new Date(now - 3_600_000)), utcTime(new Date(now + 30 * 86_400_000)));
   const version3 = der(0xa0, integer(Buffer.from([2])));
   const serial = integer(Buffer.concat([Buffer.from([1]), crypto.randomBytes(8)]));
   const key = publicKey.export({ type: "spki", format: "der" });
-  const signed = sequence(version3, serial, SHA256_WITH_RSA, subject, validity, subject, key);
-  const signature = crypto.sign("sha256", signed, privateKey);
+  const signed = sequence(version3, serial, SHA256_WITH_RSA, named(issuer?.name ?? name), validity, named(name), key);
+  const signature = crypto.sign("sha256", signed, issuer?.privateKey ?? privateKey);
   const whole = sequence(signed, SHA256_WITH_RSA, der(0x03, Buffer.from([0]), signature));
   const lines = whole.toString("base64").match(/.{1,64}/g).join("\n");
   return {
+    name,
     privateKey,
     pem: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
     keyPem: privateKey.export({ type: "pkcs8", format: "pem" }),

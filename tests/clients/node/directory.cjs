@@ -4,6 +4,7 @@ const TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
 const WEB = "00001111-aaaa-2222-bbbb-3333cccc4444";
 const API = "11112222-bbbb-3333-cccc-4444dddd5555";
 const SHELL = "22223333-cccc-4444-dddd-5555eeee6666";
+const EDGE = "22224444-cccc-5555-dddd-6666eeee7777";
 const CLOUD_SHELL = "2233b157-f44d-4812-b777-036cdaf9a96e";
 const ALICE = {
   upn: "alice@contoso.onmicrosoft.com",
@@ -12,6 +13,9 @@ const ALICE = {
   password: "Correct.Horse.Battery.Staple",
 };
 const WEB_SECRET = "web~Secret.of-the_tests~0123456789abcdef";
+const API_SECRET = "api~Secret.of-the_tests~fedcba9876543210";
+const VAULT = "shop-vault";
+const VAULT_SECRET = "vault~Secret.of-the_tests~13579bdf02468ace";
 const SUBJECT = "system:serviceaccount:shop:orders";
 const AUDIENCE = "api://AzureADTokenExchange";
 
@@ -32,8 +36,24 @@ const IDENTITY = {
   resourceId: `${RESOURCES}/Microsoft.ManagedIdentity/userAssignedIdentities/identity`,
 };
 
-// JSON is YAML.
-function directory(certificate, issuer) {
+// One where the web API may do all and the other API sees only what there is.
+const vault = {
+  name: VAULT,
+  tenant: TENANT,
+  roleAssignments: [
+    { principal: "web", roles: ["Secrets", "Certificates", "Crypto"].map((kind) => `Key Vault ${kind} Officer`) },
+    { principal: "api", roles: ["Key Vault Reader"] },
+  ],
+  secrets: [{ name: "database", value: VAULT_SECRET }],
+  certificates: [
+    { name: "web", registeredOn: ["web"] },
+    { name: "web-remote", exportable: false, registeredOn: ["web"] },
+  ],
+  keys: [{ name: "signing", keyType: "EC" }],
+};
+
+// JSON is YAML. The client at the edge is known by its certificate's subject and authority alone.
+function directory(certificate, edgeAuthority, issuer) {
   const tenants = [TENANT];
   const web = {
     clientId: WEB,
@@ -56,6 +76,14 @@ function directory(certificate, issuer) {
     tokenVersion: 2,
     scopes: ["Orders.Read"],
     appRoles: ["Orders.Read.All"],
+    secrets: [{ value: API_SECRET }],
+  };
+  const edge = {
+    clientId: EDGE,
+    name: "edge",
+    tenants,
+    trustedSubjects: [{ subject: "edge", issuer: { pem: edgeAuthority.pem } }],
+    roleAssignments: [{ resource: "api", roles: ["Orders.Read.All"] }],
   };
   const shell = {
     clientId: SHELL,
@@ -73,8 +101,25 @@ function directory(certificate, issuer) {
   const consents = [{ resource: "api", scopes: ["Orders.Read"] }];
   const cloudShell = { clientId: CLOUD_SHELL, name: "cloud shell", multiTenant: true, consents };
   const hosts = { cloudShell: { client: "cloud shell", user: ALICE.upn } };
-  const apps = [web, api, shell, cloudShell];
-  return JSON.stringify({ tenants: [contoso], apps, managedIdentities, hosts }, null, 2);
+  const apps = [web, api, shell, edge, cloudShell];
+  return JSON.stringify({ tenants: [contoso], apps, managedIdentities, hosts, vaults: [vault] }, null, 2);
 }
 
-module.exports = { TENANT, WEB, API, SHELL, CLOUD_SHELL, ALICE, WEB_SECRET, SUBJECT, AUDIENCE, MACHINE, IDENTITY, directory };
+module.exports = {
+  ALICE,
+  API,
+  API_SECRET,
+  AUDIENCE,
+  CLOUD_SHELL,
+  EDGE,
+  IDENTITY,
+  MACHINE,
+  SHELL,
+  SUBJECT,
+  TENANT,
+  VAULT,
+  VAULT_SECRET,
+  WEB,
+  WEB_SECRET,
+  directory,
+};

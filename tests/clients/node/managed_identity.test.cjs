@@ -62,6 +62,18 @@ describe("@azure/identity", () => {
     });
   });
 
+  for (const [host, secret] of [
+    ["appservice", "IDENTITY_HEADER"],
+    ["azureml", "MSI_SECRET"],
+    ["servicefabric", "IDENTITY_HEADER"],
+  ]) {
+    it(`shows that the secret of ${host} is wrong`, async () => {
+      const reply = await ask(host, { managed: {} }, { [secret]: stage.keep("not-the-secret-of-this-host") });
+      assert.equal(reply.token, undefined);
+      assert.match(reply.message, /wrong/);
+    });
+  }
+
   describe("with the variables of workload identity", () => {
     const run = (assertion) => {
       const file = path.join(stage.folder, "projected");
@@ -74,9 +86,15 @@ describe("@azure/identity", () => {
       await stage.isAppToken(await run(stage.issuer.assertion()));
     });
 
-    it("shows an assertion of another subject as 700213", async () => {
-      const assertion = stage.issuer.assertion(3600, { sub: "system:serviceaccount:shop:billing" });
-      stage.isRefusal(await run(assertion), undefined, 700213);
+    it("is refused for the reason that there is", async () => {
+      for (const [code, lifetime, changes] of [
+        [700211, 3600, { iss: "https://issuer.example" }],
+        [700212, 3600, { aud: "api://another" }],
+        [700213, 3600, { sub: "system:serviceaccount:shop:billing" }],
+        [700024, -900, {}],
+      ]) {
+        stage.isRefusal(await run(stage.issuer.assertion(lifetime, changes)), undefined, code);
+      }
     });
   });
 });

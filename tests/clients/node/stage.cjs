@@ -64,12 +64,13 @@ class Stage {
   static async start() {
     const stage = new Stage();
     stage.servers = [];
-    stage.secrets = new Set([names.WEB_SECRET, names.ALICE.password]);
+    stage.secrets = new Set([names.WEB_SECRET, names.API_SECRET, names.VAULT_SECRET, names.ALICE.password]);
     stage.folder = fs.mkdtempSync(path.join(os.tmpdir(), "sidekey-"));
     stage.certificate = makeCertificate("web");
+    stage.edgeAuthority = makeCertificate("edge authority");
     stage.issuer = await startIssuer();
     const directory = path.join(stage.folder, "directory.yaml");
-    fs.writeFileSync(directory, names.directory(stage.certificate, stage.issuer.url));
+    fs.writeFileSync(directory, names.directory(stage.certificate, stage.edgeAuthority, stage.issuer.url));
     stage.caFile = path.join(stage.folder, "ca.pem");
     const addresses = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
     const emulator = stage.spawn(["emulator", "--json", ...addresses, "--directory", directory, "--ca-file", stage.caFile]);
@@ -109,10 +110,10 @@ class Stage {
     return variables;
   }
 
-  // Runs application.cjs, a program of its own as a user would write it, that trusts the emulator's CA.
-  async run(job, variables = {}) {
+  // Runs a program of its own as a user would write it, that trusts the emulator's CA.
+  async run(job, variables = {}, program = "application.cjs") {
     const { PATH, NODE_PATH } = process.env;
-    const child = spawn(process.execPath, [path.join(__dirname, "application.cjs")], {
+    const child = spawn(process.execPath, [path.join(__dirname, program)], {
       env: { PATH, NODE_PATH, NODE_EXTRA_CA_CERTS: this.caFile, ...variables },
       stdio: ["pipe", "pipe", "inherit"],
     });
@@ -120,7 +121,7 @@ class Stage {
     let output = "";
     child.stdout.on("data", (data) => (output += data));
     const code = await new Promise((resolve) => child.on("close", resolve));
-    assert.equal(code, 0, `application.cjs ended with ${code}: ${output}`);
+    assert.equal(code, 0, `${program} ended with ${code}: ${output}`);
     return JSON.parse(output);
   }
 
@@ -142,10 +143,10 @@ class Stage {
     return JSON.parse(text).claims;
   }
 
-  async isAppToken(reply) {
+  async isAppToken(reply, client = names.WEB) {
     assert.ok(reply.token, JSON.stringify(reply));
     const claims = await this.validate(reply.token);
-    assert.deepEqual([claims.aud, claims.azp, claims.tid], [names.API, names.WEB, names.TENANT]);
+    assert.deepEqual([claims.aud, claims.azp, claims.tid], [names.API, client, names.TENANT]);
     assert.deepEqual(claims.roles, ["Orders.Read.All"]);
     assert.equal(claims.scp, undefined);
     return claims;

@@ -13,6 +13,7 @@ TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 WEB = "00001111-aaaa-2222-bbbb-3333cccc4444"
 API = "11112222-bbbb-3333-cccc-4444dddd5555"
 SHELL = "22223333-cccc-4444-dddd-5555eeee6666"
+EDGE = "22224444-cccc-5555-dddd-6666eeee7777"
 UNKNOWN_APP = "99998888-7777-6666-5555-444433332222"
 
 BLUEPRINT = "33334444-dddd-5555-eeee-6666ffff7777"
@@ -73,17 +74,18 @@ USER_SCOPE = f"api://{API}/Orders.Read"
 
 
 class Certificate:
-    """A self-signed certificate with its RSA key."""
+    """A certificate with its RSA key, self-signed or signed by another one's."""
 
-    def __init__(self, name):
+    def __init__(self, name, issuer=None):
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        signer, key = (issuer.certificate.subject, issuer.key) if issuer else (subject, self.key)
         now = datetime.datetime.now(datetime.timezone.utc)
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(self.key.public_key())
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(signer).public_key(self.key.public_key())
         builder = builder.serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
         builder = builder.not_valid_after(now + datetime.timedelta(days=30))
-        self.certificate = builder.sign(self.key, hashes.SHA256())
+        self.certificate = builder.sign(key, hashes.SHA256())
 
     @property
     def pem(self):
@@ -119,10 +121,10 @@ class Certificate:
         return pkcs12.serialize_key_and_certificates(b"key", self.key, self.certificate, None, encryption)
 
 
-def directory(certificate, issuer, entra, trusted=()):
-    """A directory file (JSON is YAML): a web API, the API behind it, a client that signs users in, and a vault.
+def directory(certificate, edge_authority, issuer, entra, trusted=()):
+    """A directory file (JSON is YAML): a web API, the API behind it, a client that signs users in, one at the edge, and a vault.
 
-    The web API trusts the tokens of another issuer, and those of a managed identity, whose issuer is Entra itself.
+    The client at the edge is known by its certificate's subject and authority alone. The web API trusts the tokens of another issuer, and those of a managed identity, whose issuer is Entra itself.
     """
     credentials = [
         {"name": "shop", "issuer": issuer, "subject": SUBJECT, "audience": AUDIENCE},
@@ -164,13 +166,20 @@ def directory(certificate, issuer, entra, trusted=()):
             {"resource": "agents", "scopes": ["access_agent"]},
         ],
     }
+    edge = {
+        "clientId": EDGE,
+        "name": "edge",
+        "tenants": [TENANT],
+        "trustedSubjects": [{"subject": "edge", "issuer": {"pem": edge_authority.pem}}],
+        "roleAssignments": [{"resource": "api", "roles": ["Orders.Read.All"]}],
+    }
     alice = {"upn": ALICE, "oid": ALICE_ID, "displayName": "Alice", "password": ALICE_PASSWORD}
     courier = {"upn": COURIER_ACCOUNT, "oid": COURIER_ACCOUNT_ID, "displayName": "Courier", "agent": "courier"}
     users = [alice, courier]
     contoso = {"id": TENANT, "displayName": "Contoso", "domains": ["contoso.onmicrosoft.com"], "users": users}
     file = {
         "tenants": [contoso],
-        "apps": [web, api, shell, *blueprints(), *platform()],
+        "apps": [web, api, shell, edge, *blueprints(), *platform()],
         "agents": agents(),
         "managedIdentities": [MACHINE.entry(), IDENTITY.entry()],
         "hosts": {"cloudShell": {"client": "cloud shell", "user": ALICE}},

@@ -123,12 +123,13 @@ class Stage(unittest.TestCase):
         cls.processes = []
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="sidekey-stage-"))
         cls.certificate = directory.Certificate("web")
+        cls.edge_authority = directory.Certificate("edge authority")
         cls.issuer = issuer.Issuer()
         cls.addClassCleanup(cls.close)
         file = cls.folder / "directory.yaml"
         port = free_port()
         entra = f"https://127.0.0.1:{port}/{directory.TENANT}/v2.0"
-        file.write_text(directory.directory(cls.certificate, cls.issuer.url, entra, cls.trusted))
+        file.write_text(directory.directory(cls.certificate, cls.edge_authority, cls.issuer.url, entra, cls.trusted))
         cls.ca_file = str(cls.folder / "ca.pem")
         arguments = ["--json", "--http", "127.0.0.1:0", "--https", f"127.0.0.1:{port}"]
         emulator = cls.start("emulator", *arguments, "--directory", str(file), "--ca-file", cls.ca_file).document()
