@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 type Step = fn(&Workspace) -> Result<()>;
 
 fn format(workspace: &Workspace) -> Result<()> {
-    shell::run(shell::cargo(&workspace.root).args(["fmt", "--all", "--check"]))
+    shell::run(shell::cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
+    // A workspace of its own.
+    let rust_client = ["fmt", "--manifest-path", "tests/clients/rust/Cargo.toml", "--check"];
+    shell::run(shell::cargo(&workspace.root).args(rust_client))
 }
 
 fn lints(workspace: &Workspace) -> Result<()> {

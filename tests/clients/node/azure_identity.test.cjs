@@ -34,16 +34,19 @@ describe("@azure/identity", () => {
     await stage.isAppToken(await app({ certificatePath: file(stage.certificate) }));
   });
 
-  it("gets an app token by a certificate of a trusted subject if it is sent along", async () => {
-    const certificate = pem(makeCertificate("edge", stage.edgeAuthority));
+  it("gets an app token by a certificate of a trusted subject if its chain is sent along", async () => {
+    const between = makeCertificate("edge devices", stage.edgeAuthority, true);
+    const certificate = pem(makeCertificate("edge", between)) + between.pem;
     const ask = (sendCertificateChain) => app({ certificate, sendCertificateChain }, { client: EDGE });
     await stage.isAppToken(await ask(true), EDGE);
     stage.isRefusal(await ask(false), undefined, 700027);
   });
 
-  it("shows a certificate of another authority as 700030", async () => {
-    const certificate = pem(makeCertificate("edge", makeCertificate("edge authority")));
-    stage.isRefusal(await app({ certificate, sendCertificateChain: true }, { client: EDGE }), undefined, 700030);
+  it("shows a certificate that does not lead to the trusted authority as 700030", async () => {
+    for (const issuer of [makeCertificate("edge authority"), makeCertificate("edge devices", stage.edgeAuthority, true)]) {
+      const certificate = pem(makeCertificate("edge", issuer));
+      stage.isRefusal(await app({ certificate, sendCertificateChain: true }, { client: EDGE }), undefined, 700030);
+    }
   });
 
   it("shows a certificate that is not registered as 700027", async () => {

@@ -17,8 +17,11 @@ const utcTime = (date) => der(0x17, Buffer.from(`${date.toISOString().slice(2, 1
 
 const SHA256_WITH_RSA = sequence(oid(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b), der(0x05));
 const COMMON_NAME = oid(0x55, 0x04, 0x03);
+const TRUE = der(0x01, Buffer.from([0xff]));
+// Extensions with basic constraints that make an authority.
+const AUTHORITY = der(0xa3, sequence(sequence(oid(0x55, 0x1d, 0x13), TRUE, der(0x04, sequence(TRUE)))));
 
-function makeCertificate(name, issuer) {
+function makeCertificate(name, issuer, authority) {
   const { publicKey, privateKey } = crypto.generateKeyPairSync("rsa", { modulusLength: 2048 });
   const named = (text) => sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from(text)))));
   const now = Date.now();
@@ -26,7 +29,7 @@ function makeCertificate(name, issuer) {
   const version3 = der(0xa0, integer(Buffer.from([2])));
   const serial = integer(Buffer.concat([Buffer.from([1]), crypto.randomBytes(8)]));
   const key = publicKey.export({ type: "spki", format: "der" });
-  const signed = sequence(version3, serial, SHA256_WITH_RSA, named(issuer?.name ?? name), validity, named(name), key);
+  const signed = sequence(version3, serial, SHA256_WITH_RSA, named(issuer?.name ?? name), validity, named(name), key, ...(authority ? [AUTHORITY] : []));
   const signature = crypto.sign("sha256", signed, issuer?.privateKey ?? privateKey);
   const whole = sequence(signed, SHA256_WITH_RSA, der(0x03, Buffer.from([0]), signature));
   const lines = whole.toString("base64").match(/.{1,64}/g).join("\n");

@@ -15,8 +15,8 @@ describe("@azure/identity", () => {
   before(async () => (stage = await Stage.start()));
   after(() => stage?.stop());
 
-  const ask = async (host, credential, variables = {}) => {
-    const job = { library: "identity", credential, scope: `api://${API}/.default` };
+  const ask = async (host, credential, variables = {}, scope = `api://${API}/.default`) => {
+    const job = { library: "identity", credential, scope };
     return stage.run(job, { ...(await stage.host(host)), ...variables });
   };
 
@@ -71,6 +71,12 @@ describe("@azure/identity", () => {
       const reply = await ask(host, { managed: {} }, { [secret]: stage.keep("not-the-secret-of-this-host") });
       assert.equal(reply.token, undefined);
       assert.match(reply.message, /wrong/);
+    });
+  }
+
+  for (const host of ["imds", "appservice", "arc", "servicefabric", "cloudshell", "azureml"]) {
+    it(`shows an API that the tenant does not know as 500011 on ${host}`, async () => {
+      stage.isRefusal(await ask(host, { managed: {} }, {}, "api://nothing/.default"), undefined, 500011);
     });
   }
 

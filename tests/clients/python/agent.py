@@ -34,8 +34,8 @@ class Agent:
     def at_hand(self):
         """The socket by its bare name, in its own folder.
 
-        gRPC's C library sends the path of a socket as `:authority`, its slashes percent-encoded, which the server's
-        HTTP/2 library refuses as malformed. A bare name has nothing to encode.
+        gRPC's C library sends a socket's path as `:authority`, its slashes percent-encoded, which the server's HTTP/2 library refuses
+        as malformed (https://github.com/grpc/grpc/issues/38142). A bare name has nothing to encode.
         """
         before = os.getcwd()
         os.chdir(self.folder)

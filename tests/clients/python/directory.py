@@ -76,7 +76,7 @@ USER_SCOPE = f"api://{API}/Orders.Read"
 class Certificate:
     """A certificate with its RSA key, self-signed or signed by another one's."""
 
-    def __init__(self, name, issuer=None):
+    def __init__(self, name, issuer=None, authority=False):
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         signer, key = (issuer.certificate.subject, issuer.key) if issuer else (subject, self.key)
@@ -85,6 +85,8 @@ class Certificate:
         builder = builder.serial_number(x509.random_serial_number())
         builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
         builder = builder.not_valid_after(now + datetime.timedelta(days=30))
+        if authority:
+            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.certificate = builder.sign(key, hashes.SHA256())
 
     @property

@@ -2,6 +2,9 @@
 
     SIDEKEY=target/debug/sidekey python tests/clients/python/run.py [--tap FILE] [NAME ...]
 
+`test_spiffe` also wants WORKLOAD_API=target/debug/workload-api, and `test_azure_identity_rust` AZURE_IDENTITY_RUST, the program of
+`tests/clients/rust`; `cargo xtask test --clients` builds and sets all of them.
+
 A NAME is a suite (`test_msal`), a class in it or a case (`test_msal.Refusals.test_…`).
 """
 

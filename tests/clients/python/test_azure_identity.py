@@ -40,8 +40,9 @@ class Credentials(Stage):
                 credential = CertificateCredential(directory.TENANT, directory.WEB, str(file), **options)
                 self.assert_app_token(credential.get_token(directory.APP_SCOPE).token)
 
-    def test_a_certificate_of_a_trusted_subject_gets_an_app_token_if_it_is_sent_along(self):
-        data = self.pem(directory.Certificate("edge", self.edge_authority))
+    def test_a_certificate_of_a_trusted_subject_gets_an_app_token_if_its_chain_is_sent_along(self):
+        between = directory.Certificate("edge devices", self.edge_authority, authority=True)
+        data = self.pem(directory.Certificate("edge", between)) + between.pem.encode()
         for sent in [True, False]:
             options = {"certificate_data": data, "send_certificate_chain": sent, **self.options}
             credential = CertificateCredential(directory.TENANT, directory.EDGE, **options)
@@ -52,12 +53,14 @@ class Credentials(Stage):
                 with self.assertRaisesRegex(ClientAuthenticationError, "AADSTS700027: "):
                     credential.get_token(directory.APP_SCOPE)
 
-    def test_a_certificate_of_another_authority_is_700030(self):
-        data = self.pem(directory.Certificate("edge", directory.Certificate("edge authority")))
-        options = {"certificate_data": data, "send_certificate_chain": True, **self.options}
-        credential = CertificateCredential(directory.TENANT, directory.EDGE, **options)
-        with self.assertRaisesRegex(ClientAuthenticationError, "AADSTS700030: "):
-            credential.get_token(directory.APP_SCOPE)
+    def test_a_certificate_that_does_not_lead_to_the_trusted_authority_is_700030(self):
+        between = directory.Certificate("edge devices", self.edge_authority, authority=True)
+        for issuer in [directory.Certificate("edge authority"), between]:
+            data = self.pem(directory.Certificate("edge", issuer))
+            options = {"certificate_data": data, "send_certificate_chain": True, **self.options}
+            credential = CertificateCredential(directory.TENANT, directory.EDGE, **options)
+            with self.assertRaisesRegex(ClientAuthenticationError, "AADSTS700030: "):
+                credential.get_token(directory.APP_SCOPE)
 
     def test_a_certificate_that_is_not_registered_is_700027(self):
         data = self.pem(directory.Certificate("other"))

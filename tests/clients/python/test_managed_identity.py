@@ -20,10 +20,10 @@ NOBODY = "12345678-9999-8888-7777-666655554444"
 class Library(Stage):
     """azure-identity, a fresh process for each case."""
 
-    def ask(self, host, credential="managed", variables=None, **options):
+    def ask(self, host, credential="managed", variables=None, scope=directory.APP_SCOPE, **options):
         """What the application printed on that host."""
         environment = {"PATH": os.environ["PATH"], **self.host(host), **(variables or {})}
-        job = {"credential": credential, "options": options, "scope": directory.APP_SCOPE}
+        job = {"credential": credential, "options": options, "scope": scope}
         command = [sys.executable, str(APPLICATION)]
         done = subprocess.run(
             command, input=json.dumps(job), env=environment, capture_output=True, text=True, timeout=3 * PATIENCE
@@ -101,6 +101,13 @@ class Library(Stage):
         for host, secret in [("appservice", "IDENTITY_HEADER"), ("azureml", "MSI_SECRET"), ("servicefabric", "IDENTITY_HEADER")]:
             wrong = {secret: self.keep("not-the-secret-of-this-host")}
             self.refused(host, "wrong", variables=wrong)
+
+    def test_an_api_that_the_tenant_does_not_know_is_500011_on_every_host(self):
+        errors = {"cloudshell": "ClientAuthenticationError"}
+        for host in ["imds", "appservice", "arc", "servicefabric", "cloudshell", "azureml"]:
+            with self.subTest(host):
+                error = errors.get(host, "CredentialUnavailableError")
+                self.refused(host, "AADSTS500011: ", error=error, scope="api://nothing/.default")
 
     def test_workload_identity_by_its_variables(self):
         file = self.folder / "projected"
