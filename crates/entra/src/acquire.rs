@@ -321,7 +321,8 @@ impl Entra {
     /// While Entra does not answer, or our own proof cannot be made, a token that is still valid is better than none, unless the
     /// caller wants another one.
     fn despite(&self, error: AcquireError, request: &TokenRequest, key: &Key) -> Acquired {
-        let may_pass = matches!(error, AcquireError::Unavailable { .. } | AcquireError::Configuration(_));
+        use AcquireError::{Configuration, IdentityRefused, Unavailable};
+        let may_pass = matches!(error, Unavailable { .. } | Configuration(_) | IdentityRefused(_));
         let usable = may_pass && !bypasses_cache(request);
         let entry = self.cache.get_owned(key).filter(|_| usable);
         match entry {

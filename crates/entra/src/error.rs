@@ -11,6 +11,10 @@ pub enum AcquireError {
     /// Entra refused: the caller (or the user) has to do something else. 401.
     #[error("{0}")]
     Refused(Arc<EntraRefusal>),
+    /// The machine's host gives no token of a managed identity, because it lacks it or may not: the same where the token was
+    /// asked for and where it is our own proof. 401.
+    #[error("{0}")]
+    IdentityRefused(Arc<EntraRefusal>),
     /// Entra, or what stands before it, cannot answer now. 503, or 429 where it says so.
     #[error("{message}")]
     Unavailable {
@@ -38,6 +42,13 @@ pub enum AcquireError {
     /// No credential could be loaded, or a setting makes the request impossible. 500; the text is for the log alone.
     #[error("{0}")]
     Configuration(String),
+}
+
+impl AcquireError {
+    pub(crate) fn identity_refused(status: u16, code: String, text: String) -> Self {
+        let reply = ErrorReply { error: code, error_description: text, ..ErrorReply::default() };
+        Self::IdentityRefused(Arc::new(EntraRefusal { status, reply }))
+    }
 }
 
 /// Entra's refusal, its words kept as they came.

@@ -64,6 +64,11 @@ pub fn build_pinned(options: &ClientOptions, sha1: [u8; 20]) -> Result<reqwest::
     client.map_err(|error| ClientError::Build(error.to_string()))
 }
 
+/// The SHA-1 thumbprint of the certificate that a server showed to a client of [`build_pinned`], where it is not the pinned one.
+pub fn unpinned_certificate(error: &reqwest::Error) -> Option<[u8; 20]> {
+    pinned::unpinned(error)
+}
+
 /// Builds a client that connects to `host` whatever the name in a URL, while that name is the one in the handshake (SNI) and in the
 /// server's certificate. With `ca_pem` those certificates are trusted and no others. HTTP/1.1 alone, so that a request can
 /// have a `Host` of its own; never uses a proxy.

@@ -1,6 +1,6 @@
 //! On whose behalf a token is asked for: the merged options, the agent and the caller's token decide.
 
-use sidekey_entra::{AgentUser, Flow, ManagedIdentityId, UserAssertion};
+use sidekey_entra::{AgentUser, Flow, UserAssertion};
 
 use crate::{options::TokenOptions, query::Agent};
 
@@ -55,9 +55,7 @@ fn for_agent(options: &TokenOptions, agent: &str, assertion: Option<&UserAsserti
 
 fn without_agent(options: &TokenOptions, assertion: Option<&UserAssertion>) -> Result<Flow, NoFlow> {
     match (&options.managed_identity, assertion) {
-        (Some(identity), _) => {
-            Ok(Flow::ManagedIdentity(ManagedIdentityId::of_client_id(identity.client_id.as_deref())))
-        }
+        (Some(identity), _) => Ok(Flow::ManagedIdentity(identity.clone())),
         (None, _) if options.app_token => Ok(Flow::App),
         (None, Some(assertion)) => Ok(Flow::OnBehalfOf(assertion.clone())),
         (None, None) if options.session_key.is_some() => Ok(Flow::Session { agent: None }),
@@ -69,10 +67,10 @@ fn without_agent(options: &TokenOptions, assertion: Option<&UserAssertion>) -> R
 mod tests {
     use std::sync::Arc;
 
+    use sidekey_entra::ManagedIdentityId;
     use sidekey_oauth::Secret;
 
     use super::*;
-    use crate::options::ManagedIdentity;
 
     const AGENT: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 
@@ -97,10 +95,8 @@ mod tests {
         let agent = || Some(Agent { client: client(), user: None });
         let user = || Some(Agent { client: client(), user: Some(AgentUser::Name("bob".into())) });
         let app = TokenOptions { app_token: true, ..TokenOptions::default() };
-        let identity = |client_id| TokenOptions {
-            managed_identity: Some(ManagedIdentity { client_id }),
-            ..TokenOptions::default()
-        };
+        let identity = |identity| TokenOptions { managed_identity: Some(identity), ..TokenOptions::default() };
+        let (system, of_client) = (ManagedIdentityId::System, ManagedIdentityId::ClientId("m".into()));
         let session = TokenOptions { session_key: Some("s".into()), ..TokenOptions::default() };
         let plain = TokenOptions::default();
         let table: Vec<(&TokenOptions, Option<Agent>, bool, &str)> = vec![
@@ -122,8 +118,8 @@ mod tests {
             let flow = choose(options, agent.clone(), has_token.then_some(&assertion));
             assert_eq!(name(&flow), expected, "{options:?} {agent:?} {has_token}");
         }
-        assert_eq!(name(&choose(&identity(Some("m".into())), None, Some(&assertion))), "managed ClientId(\"m\")");
-        assert_eq!(name(&choose(&identity(None), None, None)), "managed System");
-        assert_eq!(name(&choose(&identity(None), agent(), None)), "AgentAndManagedIdentity");
+        assert_eq!(name(&choose(&identity(of_client), None, Some(&assertion))), "managed ClientId(\"m\")");
+        assert_eq!(name(&choose(&identity(system.clone()), None, None)), "managed System");
+        assert_eq!(name(&choose(&identity(system), agent(), None)), "AgentAndManagedIdentity");
     }
 }

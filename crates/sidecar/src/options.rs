@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
-use sidekey_entra::{CompositeAssertion, Confirmation, Flow, PopKey, TokenRequest};
+use sidekey_entra::{CompositeAssertion, Confirmation, Flow, ManagedIdentityId, PopKey, TokenRequest};
 use sidekey_oauth::{Scopes, TenantId};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ pub(crate) struct TokenOptions {
     /// `RequestAppToken`
     pub(crate) app_token: bool,
     /// `AcquireTokenOptions:ManagedIdentity`, whose presence asks for a managed identity's token.
-    pub(crate) managed_identity: Option<ManagedIdentity>,
+    pub(crate) managed_identity: Option<ManagedIdentityId>,
     /// `AcquireTokenOptions:Tenant`
     pub(crate) tenant: Option<TenantId>,
     /// `AcquireTokenOptions:Claims`
@@ -42,13 +42,6 @@ pub(crate) struct TokenOptions {
     pub(crate) extra_parameters: Vec<(String, String)>,
     /// `AcquireTokenOptions:ExtraHeadersParameters`
     pub(crate) extra_headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// The managed identity whose token is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ManagedIdentity {
-    /// The client id of a user-assigned one; `None` is the system's.
-    pub(crate) client_id: Option<String>,
 }
 
 impl TokenOptions {

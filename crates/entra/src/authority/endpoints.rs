@@ -67,7 +67,7 @@ impl Endpoints {
     /// Asks an unknown host about itself. Any answer but instance metadata that names it means: it has no other names.
     async fn discover(&self, now: UnixTime) -> Result<Known, http::NoAnswer> {
         let answer = tokio::time::timeout(DISCOVERY_TIMEOUT, http::get(&self.client, &self.discovery_url(), now)).await;
-        let answer = answer.unwrap_or_else(|_| Err(http::NoAnswer("no answer in time".to_owned())))?;
+        let answer = answer.unwrap_or_else(|_| Err(http::NoAnswer::new("no answer in time")))?;
         let document = serde_json::from_slice(&answer.body).ok().filter(|_| answer.status == 200);
         Ok(document
             .and_then(|document| self.network_host(&document))

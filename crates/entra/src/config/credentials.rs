@@ -162,19 +162,11 @@ fn assertion_path(root: &Section<'_>, section: &Section<'_>) -> Option<PathBuf> 
 
 fn managed_identity(section: &Section<'_>) -> Option<CredentialSource> {
     let names = ["ManagedIdentityClientId", "ManagedIdentityObjectId", "ManagedIdentityResourceId"];
-    let [client_id, object_id, resource_id] = names.map(|name| section.text(name).map(|text| text.trim().to_owned()));
-    let identity = match (client_id, object_id, resource_id) {
-        (id, None, None) => ManagedIdentityId::of_client_id(id.as_deref()),
-        (None, Some(id), None) => ManagedIdentityId::ObjectId(id),
-        (None, None, Some(id)) => ManagedIdentityId::ResourceId(id),
-        _ => {
-            section.fault(
-                "ManagedIdentityClientId",
-                "is not the only name of the identity",
-                "keep one of its three ids",
-            );
-            return None;
-        }
+    let [client_id, object_id, resource_id] = names.map(|name| section.text(name));
+    let Some(identity) = ManagedIdentityId::of_one(client_id, object_id, resource_id) else {
+        let problem = "is not the only name of the identity";
+        section.fault("ManagedIdentityClientId", problem, "keep one of its three ids");
+        return None;
     };
     let audience = section.text("TokenExchangeUrl").map(|text| text.trim().to_owned());
     Some(CredentialSource::ManagedIdentity { identity, audience })

@@ -75,9 +75,11 @@ pub(crate) fn token_exchange_audience(host: &str) -> &'static str {
 fn credential_error(error: &ManagedIdentityError, identity: &ManagedIdentityId) -> CredentialError {
     let field = if *identity == ManagedIdentityId::System { "SourceType" } else { "ManagedIdentityClientId" };
     match error {
-        ManagedIdentityError::Setting { problem, hint } | ManagedIdentityError::Refused { problem, hint, .. } => {
-            CredentialError::new(field, problem, hint)
-        }
+        ManagedIdentityError::Setting { problem, hint } => CredentialError::new(field, problem, hint),
+        ManagedIdentityError::Refused { status, code, problem, hint } => CredentialError {
+            identity_refused: Some(Box::new((*status, code.clone()))),
+            ..CredentialError::new(field, problem, hint)
+        },
         ManagedIdentityError::Unavailable { message, .. } => {
             let hint = "use another source of credentials where there is no managed identity";
             CredentialError::new(field, message, hint).passing()

@@ -155,6 +155,8 @@ pub(crate) struct CredentialError {
     pub(crate) missing: bool,
     /// The source did not answer now, and may do so later.
     pub(crate) passing: bool,
+    /// The machine's host would not give a token of its identity: its status and error code.
+    pub(crate) identity_refused: Option<Box<(u16, String)>>,
 }
 
 /// Why no credential of the list can be used.
@@ -164,15 +166,17 @@ pub(crate) struct NoneUsable {
     problem: String,
     /// One of them may be usable later.
     passing: bool,
+    /// A host's refusal, where nothing else is wrong: status, error code and text.
+    identity_refused: Option<(u16, String, String)>,
 }
 
 impl From<NoneUsable> for AcquireError {
     fn from(none: NoneUsable) -> Self {
         let message = none.problem;
-        if none.passing {
-            Self::Unavailable { message, throttled: false, retry_after: None, reply: None }
-        } else {
-            Self::Configuration(message)
+        match none.identity_refused {
+            _ if none.passing => Self::Unavailable { message, throttled: false, retry_after: None, reply: None },
+            Some((status, code, text)) => Self::identity_refused(status, code, text),
+            None => Self::Configuration(message),
         }
     }
 }
@@ -187,7 +191,8 @@ impl Surroundings {
 
 impl CredentialError {
     pub(crate) fn new(field: &'static str, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { field, problem: problem.into(), hint: hint.into(), missing: false, passing: false }
+        let (problem, hint) = (problem.into(), hint.into());
+        Self { field, problem, hint, missing: false, passing: false, identity_refused: None }
     }
 
     /// The same of a source that may answer later.
@@ -242,7 +247,6 @@ impl Credentials {
 
     async fn first_that_loads(&self, order: Vec<usize>, purpose: &Purpose) -> Result<Chosen, NoneUsable> {
         let mut problems = Vec::new();
-        let mut passing = false;
         let mut left = order.len();
         for index in order {
             let Some(credential) = self.list.get(index) else { continue };
@@ -254,14 +258,13 @@ impl Credentials {
                 }
                 Err(error) => {
                     tracing::warn!(credential = %credential.key, %error, "a client credential cannot be used");
-                    problems.push(format!("`{}`: {error}", credential.key));
-                    passing |= error.passing;
                     credential.failed_after(began.elapsed(), purpose.now);
+                    problems.push((credential.key.as_str(), error));
                 }
             }
             left -= 1;
         }
-        Err(NoneUsable { problem: none_usable(&problems), passing })
+        Err(NoneUsable::of(&problems))
     }
 
     fn log_choice(&self, index: usize, key: &str) {
@@ -409,11 +412,24 @@ pub(crate) fn check(source: &CredentialSource) -> Result<(), CredentialError> {
     }
 }
 
-fn none_usable(problems: &[String]) -> String {
-    if problems.is_empty() {
-        return "no client credential is configured: add one to `AzureAd:ClientCredentials`".to_owned();
+impl NoneUsable {
+    /// Of the credentials by their keys.
+    fn of(problems: &[(&str, CredentialError)]) -> Self {
+        if problems.is_empty() {
+            let problem = "no client credential is configured: add one to `AzureAd:ClientCredentials`".to_owned();
+            return Self { problem, passing: false, identity_refused: None };
+        }
+        let texts: Vec<_> = problems.iter().map(|(key, error)| format!("`{key}`: {error}")).collect();
+        let refused = |error: &CredentialError| {
+            error.identity_refused.as_deref().map(|(status, code)| (*status, code.clone(), error.to_string()))
+        };
+        let all_refused: Option<Vec<_>> = problems.iter().map(|(_, error)| refused(error)).collect();
+        Self {
+            problem: format!("no client credential can be used: {}", texts.join("; ")),
+            passing: problems.iter().any(|(_, error)| error.passing),
+            identity_refused: all_refused.and_then(|refused| refused.into_iter().next()),
+        }
     }
-    format!("no client credential can be used: {}", problems.join("; "))
 }
 
 /// A source that takes this long to fail is one that everybody would wait for.

@@ -28,8 +28,18 @@ pub(crate) struct Answer {
 
 /// Why nothing came back. The text names the cause, never what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct NoAnswer(pub(crate) String);
+#[error("{cause}")]
+pub(crate) struct NoAnswer {
+    cause: String,
+    /// The SHA-1 thumbprint of a certificate that is not the pinned one.
+    pub(crate) other_certificate: Option<[u8; 20]>,
+}
+
+impl NoAnswer {
+    pub(crate) fn new(cause: impl Into<String>) -> Self {
+        Self { cause: cause.into(), other_certificate: None }
+    }
+}
 
 /// Asks for a document.
 pub(crate) async fn get(client: &Client, url: &str, now: UnixTime) -> Result<Answer, NoAnswer> {
@@ -71,7 +81,7 @@ pub(crate) async fn send_with_headers(request: RequestBuilder, now: UnixTime) ->
     let mut body = Zeroizing::new(Vec::with_capacity(BODY_BYTES));
     while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
         if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(NoAnswer("the answer is larger than 1 MiB".to_owned()));
+            return Err(NoAnswer::new("the answer is larger than 1 MiB"));
         }
         body.extend_from_slice(&chunk);
     }
@@ -102,7 +112,7 @@ fn describe(error: &reqwest::Error) -> NoAnswer {
     if last.contains("UnknownIssuer") {
         text.push_str("; trust its CA with `Sidecar:AdditionalCaFile`");
     }
-    NoAnswer(text)
+    NoAnswer { cause: text, other_certificate: sidekey_host::client::unpinned_certificate(error) }
 }
 
 const JSON: &str = "application/json";

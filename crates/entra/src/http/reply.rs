@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn no_answer_is_worth_one_more_try() {
-        let failure = judge(Err(NoAnswer("cannot connect".into())), "https://e/t", TokenScheme::Bearer, Uuid::nil());
+        let failure = judge(Err(NoAnswer::new("cannot connect")), "https://e/t", TokenScheme::Bearer, Uuid::nil());
         assert_eq!(summary(&failure.unwrap_err()), "down retry");
     }
 }

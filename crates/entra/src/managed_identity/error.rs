@@ -1,15 +1,14 @@
 //! Why a host gave no token, sorted by what comes next; and the many forms in which hosts say so.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
-use sidekey_oauth::ErrorReply;
 
 use super::{
     host::Host,
     retry::{UPDATING, UPDATING_PAUSES},
 };
-use crate::{AcquireError, EntraRefusal, http::Answer};
+use crate::{AcquireError, http::Answer};
 
 /// Why there is no token of a managed identity. The texts name the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +57,7 @@ pub(super) fn of(host: &Host, answer: &Answer) -> ManagedIdentityError {
                 retry_after: answer.retry_after.or(pause),
             }
         }
+        404 if code.as_deref() == Some(NOT_THERE) => refused(status, code, message.as_deref(), text),
         404 | 408 | 429 | 500.. => ManagedIdentityError::Unavailable {
             message: text,
             throttled: status == 429,
@@ -68,13 +68,14 @@ pub(super) fn of(host: &Host, answer: &Answer) -> ManagedIdentityError {
             let hint = "it is not reachable from here: use another kind of credential on this machine";
             setting(host.name, &format!("answered {status}"), hint)
         }
-        _ => ManagedIdentityError::Refused {
-            status,
-            hint: hint(status, code.as_deref(), message.as_deref()).to_owned(),
-            code: code.unwrap_or_else(|| "managed_identity_refused".to_owned()),
-            problem: text,
-        },
+        _ => refused(status, code, message.as_deref(), text),
     }
+}
+
+fn refused(status: u16, code: Option<String>, message: Option<&str>, problem: String) -> ManagedIdentityError {
+    let hint = hint(status, code.as_deref(), message).to_owned();
+    let code = code.unwrap_or_else(|| "managed_identity_refused".to_owned());
+    ManagedIdentityError::Refused { status, code, problem, hint }
 }
 
 impl From<ManagedIdentityError> for AcquireError {
@@ -82,10 +83,7 @@ impl From<ManagedIdentityError> for AcquireError {
         let text = error.to_string();
         match error {
             ManagedIdentityError::Setting { .. } => Self::Configuration(text),
-            ManagedIdentityError::Refused { status, code, .. } => {
-                let reply = ErrorReply { error: code, error_description: text, ..ErrorReply::default() };
-                Self::Refused(Arc::new(EntraRefusal { status, reply }))
-            }
+            ManagedIdentityError::Refused { status, code, .. } => Self::identity_refused(status, code, text),
             ManagedIdentityError::Unavailable { message, throttled, retry_after } => {
                 Self::Unavailable { message, throttled, retry_after, reply: None }
             }
@@ -102,6 +100,7 @@ fn hint(status: u16, code: Option<&str>, message: Option<&str>) -> &'static str 
     match (status, code) {
         _ if says("multiple user assigned") => "name the identity that is meant by its client id",
         _ if says("identity not found") => "assign this identity to the machine, or correct its id",
+        (_, Some(NOT_THERE)) => "assign an identity to this application in the cluster's manifest",
         (_, Some("unauthorized_client")) => "give the machine a managed identity, or assign one to it",
         (_, Some("invalid_resource")) => "check the scope: it must be that of an API which the tenant knows",
         (401 | 403, _) => "check that the host's variables belong to this process: they change when it is started anew",
@@ -132,6 +131,8 @@ fn tame(text: &str) -> String {
     line.join(" ").chars().filter(|char| !char.is_control()).take(MAX_CHARS).collect()
 }
 
+/// Service Fabric's word for an identity that is not there, and will not come by waiting.
+const NOT_THERE: &str = "ManagedIdentityNotFound";
 const MAX_CHARS: usize = 500;
 
 #[cfg(test)]

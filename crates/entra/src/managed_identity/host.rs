@@ -51,7 +51,15 @@ pub(super) enum Way {
     /// `GET`, and again with the content of a file that the answer names.
     Challenge(Challenge),
     /// `GET` over TLS to a certificate that is known by its thumbprint.
-    Pinned(Client),
+    Pinned(Pinned),
+}
+
+/// A client that connects to one certificate alone.
+#[derive(Debug)]
+pub(super) struct Pinned {
+    pub(super) client: Client,
+    /// SHA-1.
+    pub(super) thumbprint: [u8; 20],
 }
 
 /// A question, ready to be asked as often as needed.
@@ -81,7 +89,7 @@ impl Host {
 
     /// Asks once.
     pub(super) async fn attempt(&self, http: &Client, query: &Query, time: Duration, now: UnixTime) -> Outcome {
-        let client = if let Way::Pinned(pinned) = &self.way { pinned } else { http };
+        let client = if let Way::Pinned(pinned) = &self.way { &pinned.client } else { http };
         let request = self.request(client, query, time);
         match &self.way {
             Way::Challenge(challenge) => challenge.answer(self, request, now).await,
@@ -89,7 +97,8 @@ impl Host {
                 let fields = query.parameters.iter().map(|(name, value)| (*name, value.as_str()));
                 Outcome::of(http::post_form(request, fields, now).await)
             }
-            Way::Query | Way::Pinned(_) => Outcome::of(http::send(request, now).await),
+            Way::Query => Outcome::of(http::send(request, now).await),
+            Way::Pinned(pinned) => service_fabric::outcome(http::send(request, now).await, pinned),
         }
     }
 
@@ -170,3 +179,75 @@ pub(super) fn headers<const N: usize>(
 
 /// Says that the question is meant: a browser or a proxy that is led astray does not send it.
 pub(super) const METADATA: (&str, &str) = ("metadata", "true");
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+    use uuid::Uuid;
+
+    use super::{
+        super::{ArcFiles, app_service, arc, azure_ml, cloud_shell, imds},
+        *,
+    };
+
+    fn hosts() -> [(&'static str, Host); 6] {
+        let thumbprint = "00".repeat(20);
+        let environment = Environment::from_pairs([
+            ("IDENTITY_ENDPOINT", "https://localhost/token"),
+            ("IDENTITY_HEADER", "s"),
+            ("IDENTITY_SERVER_THUMBPRINT", thumbprint.as_str()),
+            ("IMDS_ENDPOINT", "http://localhost"),
+            ("MSI_ENDPOINT", "http://localhost/msi"),
+            ("MSI_SECRET", "s"),
+        ]);
+        let files = ArcFiles { agent: "none".into(), challenges: "none".into() };
+        [
+            ("imds", imds::host(&environment).unwrap()),
+            ("App Service", app_service::host(&environment).unwrap()),
+            ("Azure Arc", arc::host(&environment, &files).unwrap()),
+            ("Service Fabric", service_fabric::host(&environment).unwrap()),
+            ("Azure ML", azure_ml::host(&environment).unwrap()),
+            ("Cloud Shell", cloud_shell::host(&environment).unwrap()),
+        ]
+    }
+
+    #[test]
+    fn each_host_takes_the_names_that_it_knows_and_no_others() {
+        let identities = [
+            ManagedIdentityId::System,
+            ManagedIdentityId::ClientId("c".to_owned()),
+            ManagedIdentityId::ObjectId("o".to_owned()),
+            ManagedIdentityId::ResourceId("/r".to_owned()),
+        ];
+        let by_client = "name the identity by its client id";
+        let none = "leave the identity's id out, the host itself decides which one it is";
+        let expected: [(&str, [Result<&str, &str>; 4]); 6] = [
+            ("imds", [Ok(""), Ok("client_id=c"), Ok("object_id=o"), Ok("msi_res_id=/r")]),
+            ("App Service", [Ok(""), Ok("client_id=c"), Ok("object_id=o"), Ok("mi_res_id=/r")]),
+            ("Azure Arc", [Ok(""), Ok("client_id=c"), Ok("object_id=o"), Ok("msi_res_id=/r")]),
+            ("Service Fabric", [Ok(""), Err(none), Err(none), Err(none)]),
+            ("Azure ML", [Ok(""), Ok("clientid=c"), Err(by_client), Err(by_client)]),
+            ("Cloud Shell", [Ok(""), Err(none), Err(none), Err(none)]),
+        ];
+        for ((name, host), (expected_name, row)) in hosts().into_iter().zip(expected) {
+            assert_eq!(name, expected_name);
+            for (identity, expected) in identities.iter().zip(row) {
+                let correlation_id = Uuid::nil();
+                let ask = Ask { resource: "r", identity, challenged: false, correlation_id, deadline: Instant::now() };
+                let selector = host.query(&ask, None, &[]).map(|query| {
+                    let own = query.parameters.iter().filter(|(name, _)| !["api-version", "resource"].contains(name));
+                    own.map(|(name, value)| [name, "=", value].concat()).collect::<String>()
+                });
+                match (selector, expected) {
+                    (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{name} {identity}"),
+                    (Err(ManagedIdentityError::Setting { problem, hint }), Err(expected)) => {
+                        assert_eq!(hint, expected, "{name}");
+                        let words = format!("{}: cannot give a token of {identity}", host.name);
+                        assert_eq!(problem, words, "{name}");
+                    }
+                    (found, _) => panic!("{name} {identity}: {found:?}"),
+                }
+            }
+        }
+    }
+}

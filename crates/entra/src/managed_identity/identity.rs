@@ -28,6 +28,17 @@ impl ManagedIdentityId {
 }
 
 impl ManagedIdentityId {
+    /// Of settings or parameters for each of its names, of which at most one may be there; nothing if there are more.
+    pub fn of_one(client_id: Option<&str>, object_id: Option<&str>, resource_id: Option<&str>) -> Option<Self> {
+        let given = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        match (client_id, given(object_id), given(resource_id)) {
+            (id, None, None) => Some(Self::of_client_id(id)),
+            (id, Some(object), None) if given(id).is_none() => Some(Self::ObjectId(object)),
+            (id, None, Some(resource)) if given(id).is_none() => Some(Self::ResourceId(resource)),
+            _ => None,
+        }
+    }
+
     /// The name itself, of whichever kind it is.
     pub fn id(&self) -> Option<&str> {
         match self {
@@ -51,6 +62,24 @@ impl fmt::Display for ManagedIdentityId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_identity_has_one_name_at_a_time() {
+        let object = || Some(ManagedIdentityId::ObjectId("o".to_owned()));
+        let resource = || Some(ManagedIdentityId::ResourceId("/r".to_owned()));
+        for (names, expected) in [
+            ((None, None, None), Some(ManagedIdentityId::System)),
+            ((Some("c"), None, Some(" ")), Some(ManagedIdentityId::ClientId("c".to_owned()))),
+            ((None, Some(" o "), None), object()),
+            ((Some(""), Some("o"), None), object()),
+            ((None, None, Some("/r")), resource()),
+            ((Some("c"), Some("o"), None), None),
+            ((Some("c"), None, Some("/r")), None),
+            ((None, Some("o"), Some("/r")), None),
+        ] {
+            assert_eq!(ManagedIdentityId::of_one(names.0, names.1, names.2), expected, "{names:?}");
+        }
+    }
 
     #[test]
     fn a_resource_id_is_known_by_its_slash() {

@@ -6,10 +6,14 @@ use sidekey_host::client::{self, ClientOptions};
 use super::{
     ManagedIdentityError,
     error::setting,
-    host::{self, Host, Selectors, Way},
-    retry,
+    hex,
+    host::{self, Host, Pinned, Selectors, Way},
+    retry::{self, Outcome},
 };
-use crate::Environment;
+use crate::{
+    Environment,
+    http::{Answer, NoAnswer},
+};
 
 pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityError> {
     let endpoint = host::endpoint(environment, NAME, "IDENTITY_ENDPOINT")?;
@@ -18,7 +22,8 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         return Err(setting(NAME, "the variable `IDENTITY_ENDPOINT` names an endpoint without https", hint));
     }
     let secret = environment.get("IDENTITY_HEADER").unwrap_or_default();
-    let client = client::build_pinned(&ClientOptions::default(), thumbprint(environment)?)
+    let thumbprint = thumbprint(environment)?;
+    let client = client::build_pinned(&ClientOptions::default(), thumbprint)
         .map_err(|error| setting(NAME, &error.to_string(), "please report this"))?;
     Ok(Host {
         name: NAME,
@@ -28,8 +33,24 @@ pub(super) fn host(environment: &Environment) -> Result<Host, ManagedIdentityErr
         default_identity: None,
         headers: host::headers(NAME, [("secret", secret)])?,
         retries: retry::SERVICE_FABRIC,
-        way: Way::Pinned(client),
+        way: Way::Pinned(Pinned { client, thumbprint }),
     })
+}
+
+/// Another certificate than the one that the variable names does not become that one by waiting.
+pub(super) fn outcome(answer: Result<Answer, NoAnswer>, expected: &Pinned) -> Outcome {
+    match answer {
+        Err(NoAnswer { other_certificate: Some(found), .. }) => {
+            let (found, expected) = (hex(&found).to_uppercase(), hex(&expected.thumbprint).to_uppercase());
+            let problem = format!(
+                "the server's certificate has the thumbprint `{found}`, the variable `IDENTITY_SERVER_THUMBPRINT` says \
+                 `{expected}`"
+            );
+            let hint = "let the variable be what the cluster sets; start this process anew where the cluster has a new certificate";
+            Outcome::Failed(setting(NAME, &problem, hint))
+        }
+        answer => Outcome::of(answer),
+    }
 }
 
 /// A token that was rejected is not given again if its hash is sent; what the client can do is told too.
@@ -45,8 +66,9 @@ pub(super) fn parameters(
 fn thumbprint(environment: &Environment) -> Result<[u8; 20], ManagedIdentityError> {
     let text = environment.get("IDENTITY_SERVER_THUMBPRINT").unwrap_or_default();
     bytes(text).ok_or_else(|| {
+        let found: String = text.chars().take(60).flat_map(char::escape_debug).collect();
         let hint = "let it be the SHA-1 thumbprint of the endpoint's certificate, 40 hexadecimal digits";
-        setting(NAME, "the variable `IDENTITY_SERVER_THUMBPRINT` holds no thumbprint", hint)
+        setting(NAME, &format!("the variable `IDENTITY_SERVER_THUMBPRINT` is `{found}`, which is no thumbprint"), hint)
     })
 }
 

@@ -254,7 +254,8 @@ impl Ending {
                 assert_eq!(retry_after.map(|wait| wait.as_secs()), self.retry_after, "{name}: {error}");
                 let text = error.to_string();
                 for part in &self.says {
-                    assert!(text.contains(part), "{name}: `{text}` does not say `{part}`");
+                    let part = part.replace("{thumbprint}", &thumbprint());
+                    assert!(text.contains(&part), "{name}: `{text}` does not say `{part}`");
                 }
                 assert!(!text.contains("s3cret"), "{name}: {text}");
             }

@@ -1,10 +1,10 @@
 //! A server known by its certificate's thumbprint alone, as Service Fabric's identity endpoint is.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
 };
@@ -15,6 +15,25 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 pub(super) struct PinnedVerifier {
     provider: Arc<CryptoProvider>,
     sha1: [u8; 20],
+}
+
+/// Another certificate than the pinned one, by its thumbprint.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is not the one that is expected")]
+struct Unpinned([u8; 20]);
+
+/// The SHA-1 thumbprint of the certificate that a server showed, where a request failed because that is not the pinned one.
+pub(super) fn unpinned(error: &(dyn std::error::Error + 'static)) -> Option<[u8; 20]> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(Error::InvalidCertificate(CertificateError::Other(OtherError(other)))) = error.downcast_ref() {
+            return other.downcast_ref::<Unpinned>().map(|Unpinned(found)| *found);
+        }
+        // The source of an I/O error that wraps another is that one's source.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = wrapped.map(|wrapped| wrapped as &(dyn std::error::Error + 'static)).or_else(|| error.source());
+    }
+    None
 }
 
 impl PinnedVerifier {
@@ -32,10 +51,11 @@ impl ServerCertVerifier for PinnedVerifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if digest(&SHA1_FOR_LEGACY_USE_ONLY, end_entity).as_ref() == self.sha1 {
+        let found: [u8; 20] = digest(&SHA1_FOR_LEGACY_USE_ONLY, end_entity).as_ref().try_into().unwrap_or_default();
+        if found == self.sha1 {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+            Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unpinned(found))))))
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use http::HeaderValue;
 use sidekey_config::Section;
-use sidekey_entra::TokenRequest;
+use sidekey_entra::{ManagedIdentityId, TokenRequest};
 use sidekey_oauth::Scopes;
 use url::Url;
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     downstream::{Base, HeaderFault, extra_header},
     flow,
-    options::{CallOptions, ManagedIdentity, TokenOptions, verb},
+    options::{CallOptions, TokenOptions, verb},
 };
 
 /// All configured APIs by name.
@@ -130,9 +130,14 @@ fn warn_of_app_scopes(section: &Section<'_>, options: &TokenOptions) {
     }
 }
 
-fn managed_identity(section: &Section<'_>) -> Option<ManagedIdentity> {
-    let client_id = section.text("UserAssignedClientId").map(str::to_owned);
-    section.exists().then_some(ManagedIdentity { client_id })
+fn managed_identity(section: &Section<'_>) -> Option<ManagedIdentityId> {
+    let names = ["UserAssignedClientId", "UserAssignedObjectId", "UserAssignedResourceId"];
+    let [client_id, object_id, resource_id] = names.map(|name| section.text(name));
+    let identity = ManagedIdentityId::of_one(client_id, object_id, resource_id);
+    if identity.is_none() {
+        section.fault("UserAssignedClientId", "is not the only name of the identity", "keep one of its three ids");
+    }
+    identity.filter(|_| section.exists())
 }
 
 fn claims(acquire: &Section<'_>) -> Option<String> {

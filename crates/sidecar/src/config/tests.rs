@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use sidekey_config::{Configuration, Warning};
-use sidekey_entra::{CompositeAssertion, Flow};
+use sidekey_entra::{CompositeAssertion, Flow, ManagedIdentityId};
 use sidekey_host::listen::{Address, Protocols};
 use sidekey_oauth::Secret;
 
@@ -91,7 +91,15 @@ fn a_profile_is_read_whole() {
     assert_eq!(headers, [("x-slice", "z")], "reserved ones are left out");
     let other = config.apis.get("Other").unwrap();
     assert_eq!(other.token.scopes.to_string(), "User.Read Mail.Read");
-    assert_eq!(other.token.managed_identity.as_ref().unwrap().client_id, None, "the system's own identity");
+    assert_eq!(other.token.managed_identity, Some(ManagedIdentityId::System));
+    for (name, expected) in [
+        ("UserAssignedObjectId", ManagedIdentityId::ObjectId("/x".into())),
+        ("UserAssignedResourceId", ManagedIdentityId::ResourceId("/x".into())),
+    ] {
+        let key = format!("DownstreamApis:A:AcquireTokenOptions:ManagedIdentity:{name}");
+        let config = read(&[(key.as_str(), "/x")]);
+        assert_eq!(config.apis.get("A").unwrap().token.managed_identity, Some(expected));
+    }
     assert_eq!(other.call, CallOptions::default());
 }
 

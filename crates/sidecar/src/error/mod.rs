@@ -136,8 +136,10 @@ fn answer(failure: &Failure, mode: Compatibility, reference: Uuid) -> Answer {
 fn not_acquired(error: &AcquireError, mode: Compatibility, reference: Uuid) -> Answer {
     use Compatibility::{Strict, Upstream};
     match (error, mode) {
-        (AcquireError::Refused(refusal), Strict) => refused(refusal),
-        (AcquireError::Refused(refusal), Upstream) => Answer::problem(StatusCode::UNAUTHORIZED, words_of(refusal)),
+        (AcquireError::Refused(refusal) | AcquireError::IdentityRefused(refusal), Strict) => refused(refusal),
+        (AcquireError::Refused(refusal) | AcquireError::IdentityRefused(refusal), Upstream) => {
+            Answer::problem(StatusCode::UNAUTHORIZED, words_of(refusal))
+        }
         (AcquireError::NoUser | AcquireError::NoSession, _) => {
             Answer::problem(StatusCode::UNAUTHORIZED, error.to_string())
         }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use sidekey_entra::{BadPopKey, Confirmation};
+use sidekey_entra::{BadPopKey, Confirmation, ManagedIdentityId};
 use sidekey_oauth::{IdError, Scope, ScopeError, Scopes};
 
-use super::Overrides;
+use super::{Overrides, overrides::AcquireOverrides};
 use crate::{
     downstream::{HeaderFault, extra_header},
-    options::{BadVerb, CallOptions, ManagedIdentity, TokenOptions, verb},
+    options::{BadVerb, CallOptions, TokenOptions, verb},
 };
 
 /// An override that cannot be applied without harm; the caller gets a 400. `Display` is the problem's detail.
@@ -30,6 +30,12 @@ pub(crate) enum BadOverride {
     /// No key.
     #[error("`optionsOverride.AcquireTokenOptions.PopPublicKey` {0}")]
     PopPublicKey(BadPopKey),
+    /// More than one name of a managed identity.
+    #[error(
+        "`optionsOverride.AcquireTokenOptions.ManagedIdentity` names the identity twice: send one of its client id, object id \
+         and resource id"
+    )]
+    ManagedIdentity,
     /// CR, LF or NUL in a header. The name is not repeated: it may be what holds them.
     #[error("an `optionsOverride.ExtraHeaderParameters` entry has a line break or a NUL character")]
     HeaderLineBreak,
@@ -52,10 +58,7 @@ pub(crate) fn merge_token(base: &TokenOptions, overrides: &Overrides) -> Result<
         scopes: if overrides.scopes.is_empty() { own.scopes } else { scopes(&overrides.scopes)? },
         // A configured `true` cannot be undone: a caller must not turn an app's call into a user's.
         app_token: own.app_token || overrides.request_app_token == Some(true),
-        managed_identity: match &acquire.managed_identity {
-            Some(client_id) => Some(ManagedIdentity { client_id: Some(client_id.clone()) }),
-            None => own.managed_identity,
-        },
+        managed_identity: managed_identity(acquire)?.or(own.managed_identity),
         tenant: match &acquire.tenant {
             Some(tenant) => Some(tenant.parse().map_err(BadOverride::Tenant)?),
             None => own.tenant,
@@ -77,6 +80,15 @@ pub(crate) fn merge_token(base: &TokenOptions, overrides: &Overrides) -> Result<
         extra_parameters: own.extra_parameters,
         extra_headers: own.extra_headers,
     })
+}
+
+/// The identity that the caller names, if one is.
+fn managed_identity(acquire: &AcquireOverrides) -> Result<Option<ManagedIdentityId>, BadOverride> {
+    let [client_id, object_id, resource_id] =
+        [&acquire.managed_client, &acquire.managed_object, &acquire.managed_resource].map(Option::as_deref);
+    let identity = ManagedIdentityId::of_one(client_id, object_id, resource_id).ok_or(BadOverride::ManagedIdentity)?;
+    let is_named = [client_id, object_id, resource_id].iter().any(Option::is_some);
+    Ok(is_named.then_some(identity))
 }
 
 /// Applies the overrides that concern the call.
@@ -146,7 +158,7 @@ mod tests {
         TokenOptions {
             scopes: Scopes::parse("api://x/.default y").unwrap(),
             app_token: true,
-            managed_identity: Some(ManagedIdentity { client_id: some("m") }),
+            managed_identity: Some(ManagedIdentityId::ClientId("m".into())),
             tenant: "contoso.com".parse().ok(),
             claims: some("{}"),
             force_refresh: true,
@@ -196,7 +208,15 @@ mod tests {
             ),
             (
                 "AcquireTokenOptions.ManagedIdentity.UserAssignedClientId=x",
-                TokenOptions { managed_identity: Some(ManagedIdentity { client_id: some("x") }), ..full() },
+                TokenOptions { managed_identity: Some(ManagedIdentityId::ClientId("x".into())), ..full() },
+            ),
+            (
+                "AcquireTokenOptions.ManagedIdentity.UserAssignedObjectId=x",
+                TokenOptions { managed_identity: Some(ManagedIdentityId::ObjectId("x".into())), ..full() },
+            ),
+            (
+                "AcquireTokenOptions.ManagedIdentity.UserAssignedResourceId=/x",
+                TokenOptions { managed_identity: Some(ManagedIdentityId::ResourceId("/x".into())), ..full() },
             ),
             ("AcquireTokenOptions.UserFlow=x&ProtocolScheme=y&BaseUrl=https://evil.example", full()),
         ];
@@ -263,6 +283,8 @@ mod tests {
         insta::assert_snapshot!(token("Scopes=a%22"), @r#"`optionsOverride.Scopes`: `a"` is not a scope: printable ASCII without blanks, quotes and backslashes, at most 1,024 characters"#);
         let error = token("AcquireTokenOptions.PopPublicKey=s3cret");
         assert!(error.contains("PopPublicKey` is neither a key nor base64") && !error.contains("s3cret"), "{error}");
+        let twice = "AcquireTokenOptions.ManagedIdentity.UserAssignedObjectId=o&AcquireTokenOptions.ManagedIdentity.UserAssignedClientId=c";
+        insta::assert_snapshot!(token(twice), @"`optionsOverride.AcquireTokenOptions.ManagedIdentity` names the identity twice: send one of its client id, object id and resource id");
         insta::assert_snapshot!(call("HttpMethod=trace"), @"`optionsOverride.HttpMethod` must be neither `TRACE` nor `CONNECT`");
         insta::assert_snapshot!(call("AcceptHeader=a%0Ab"), @"`optionsOverride.AcceptHeader` is not a valid header value");
     }

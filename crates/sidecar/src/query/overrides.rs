@@ -47,7 +47,11 @@ pub(crate) struct AcquireOverrides {
     /// `PopPublicKey`
     pub(crate) pop_public_key: Option<String>,
     /// `ManagedIdentity.UserAssignedClientId`
-    pub(crate) managed_identity: Option<String>,
+    pub(crate) managed_client: Option<String>,
+    /// `ManagedIdentity.UserAssignedObjectId`
+    pub(crate) managed_object: Option<String>,
+    /// `ManagedIdentity.UserAssignedResourceId`
+    pub(crate) managed_resource: Option<String>,
 }
 
 /// Named values in order of appearance; a name that was sent again, in whatever case, keeps its first spelling and takes
@@ -100,7 +104,9 @@ impl AcquireOverrides {
             () if name.eq_ignore_ascii_case("FmiPath") => &mut self.fmi_path,
             () if name.eq_ignore_ascii_case("LongRunningWebApiSessionKey") => &mut self.session_key,
             () if name.eq_ignore_ascii_case("PopPublicKey") => &mut self.pop_public_key,
-            () if name.eq_ignore_ascii_case("ManagedIdentity.UserAssignedClientId") => &mut self.managed_identity,
+            () if name.eq_ignore_ascii_case("ManagedIdentity.UserAssignedClientId") => &mut self.managed_client,
+            () if name.eq_ignore_ascii_case("ManagedIdentity.UserAssignedObjectId") => &mut self.managed_object,
+            () if name.eq_ignore_ascii_case("ManagedIdentity.UserAssignedResourceId") => &mut self.managed_resource,
             () if name.eq_ignore_ascii_case("ForceRefresh") => {
                 self.force_refresh = value::boolean(value);
                 return;
@@ -175,6 +181,8 @@ mod tests {
             "LongRunningWebApiSessionKey=s",
             "PopPublicKey=p",
             "ManagedIdentity.UserAssignedClientId=m",
+            "ManagedIdentity.UserAssignedObjectId=o",
+            "ManagedIdentity.UserAssignedResourceId=/r",
         ]
         .iter()
         .map(|pair| format!("optionsOverride.AcquireTokenOptions.{pair}&"))
@@ -189,7 +197,9 @@ mod tests {
             fmi_path: some("f"),
             session_key: some("s"),
             pop_public_key: some("p"),
-            managed_identity: some("m"),
+            managed_client: some("m"),
+            managed_object: some("o"),
+            managed_resource: some("/r"),
         };
         assert_eq!(parse(&query).acquire, expected);
     }

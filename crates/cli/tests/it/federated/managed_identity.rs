@@ -141,10 +141,10 @@ fn a_host_that_gives_no_token_is_named_in_the_log() {
     let emulator = emulator();
     let nobody = Some(("ManagedIdentityClientId", "99999999-0000-8888-9999-aaaabbbbcccc"));
     let cases: [(_, _, Option<Value>, _, &[_]); 4] = [
-        ("imds", nobody, None, 500, &["the instance metadata service", "Identity not found"]),
-        ("appservice", nobody, None, 500, &["App Service"]),
+        ("imds", nobody, None, 401, &["the instance metadata service", "Identity not found"]),
+        ("appservice", nobody, None, 401, &["App Service"]),
         ("imds", BY_CLIENT, Some(json!({ "path": "/metadata/", "status": 410, "times": 50 })), 503, &["410"]),
-        ("imds", BY_CLIENT, Some(json!({ "path": "/metadata/", "status": 403, "times": 50 })), 500, &["403"]),
+        ("imds", BY_CLIENT, Some(json!({ "path": "/metadata/", "status": 403, "times": 50 })), 401, &["403"]),
     ];
     for (host, named, fault, status, logged) in cases {
         if let Some(fault) = &fault {

@@ -54,10 +54,37 @@ async fn a_host_that_refuses_says_nothing_about_entra() {
     bench.server.script((0..9).map(|_| Reply::json(400, r#"{"error":"invalid_request","error_description":"no"}"#)));
     for _ in 0..9 {
         let error = bench.acquire(&of(ManagedIdentityId::System)).await.unwrap_err();
-        let AcquireError::Refused(refusal) = &error else { panic!("{error}") };
+        let AcquireError::IdentityRefused(refusal) = &error else { panic!("{error}") };
         assert_eq!((refusal.status, refusal.reply.error.as_str()), (400, "invalid_request"));
     }
     assert!(bench.acquire(&app()).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_identity_that_the_host_lacks_is_the_same_answer_as_token_and_as_proof() {
+    let body = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
+    let bench = machine(&ASSERTION).await;
+    bench.server.script((0..2).map(|_| Reply::json(400, body)));
+    let requests = [of(ManagedIdentityId::ClientId("m".to_owned())), app()];
+    for request in requests {
+        let error = bench.acquire(&request).await.unwrap_err();
+        let AcquireError::IdentityRefused(refusal) = &error else { panic!("{error:?}") };
+        assert_eq!((refusal.status, refusal.reply.error.as_str()), (400, "invalid_request"));
+        assert!(refusal.reply.error_description.contains("assign this identity"), "{error}");
+    }
+    assert_eq!(bench.acquire(&app()).await.unwrap().0, "Bearer token-4", "nothing is held against the authority");
+}
+
+#[tokio::test]
+async fn where_something_else_is_wrong_too_the_configuration_is_to_blame() {
+    let more = [
+        ("AzureAd:ClientCredentials:1:SourceType", "AssertionVariable"),
+        ("AzureAd:ClientCredentials:1:AssertionVariable", "NOWHERE"),
+    ];
+    let bench = machine(&[&ASSERTION[..], &more].concat()).await;
+    bench.server.script([Reply::json(400, r#"{"error":"invalid_request"}"#)]);
+    let error = bench.acquire(&app()).await.unwrap_err();
+    assert!(matches!(&error, AcquireError::Configuration(text) if text.contains("NOWHERE")), "{error:?}");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ impl Question {
         let request = self.request(world).timeout(deadline.saturating_duration_since(Instant::now()));
         let answer = http::send(request, world.clock.now()).await.map_err(|cause| {
             let reason = "check that it can be reached from here";
-            self.error(&format!("did not answer: {}", cause.0), reason).passing()
+            self.error(&format!("did not answer: {cause}"), reason).passing()
         })?;
         let said = self.place.code(&answer.body).map(|code| format!(" ({code})")).unwrap_or_default();
         match answer.status {

@@ -33,10 +33,13 @@ impl VaultAccess for Machine {
                 deadline: ask.deadline.checked_sub(GRACE).unwrap_or(ask.deadline),
             };
             let token = self.identities.token(&asked).await.map_err(|error| match error {
-                ManagedIdentityError::Setting { problem, hint }
-                | ManagedIdentityError::Refused { problem, hint, .. } => {
+                ManagedIdentityError::Setting { problem, hint } => {
                     refused(format!("no token for the vault: {problem}"), &hint)
                 }
+                ManagedIdentityError::Refused { status, code, problem, hint } => CredentialError {
+                    identity_refused: Some(Box::new((status, code))),
+                    ..refused(format!("no token for the vault: {problem}"), &hint)
+                },
                 ManagedIdentityError::Unavailable { message, .. } => CredentialError {
                     passing: true,
                     ..refused(format!("no token for the vault: {message}"), ELSEWHERE)
