@@ -113,7 +113,7 @@ fn name(common_name: &str) -> DistinguishedName {
     name
 }
 
-/// Loopback, Entra's hosts in all clouds, and the vaults'.
+/// Loopback, Entra's hosts in all clouds and their regions, those of External ID and B2C, and the vaults'.
 fn names() -> Result<Vec<SanType>, rcgen::Error> {
     let authorities = Cloud::all().iter().flat_map(|cloud| cloud.aliases).copied();
     let dns = LOCAL_NAMES.iter().copied().chain(authorities).chain(OTHER_NAMES.iter().copied());
@@ -149,5 +149,16 @@ const AUTHORITY_DAYS: u64 = 3650;
 const LEAF_DAYS: u64 = 397;
 /// Python refuses `*.localhost` for `x.localhost`, hence the vault names.
 const LOCAL_NAMES: [&str; 4] = ["localhost", "*.localhost", "vault.localhost", "*.vault.localhost"];
-const OTHER_NAMES: [&str; 5] =
-    ["*.login.microsoft.com", "vault.azure.net", "*.vault.azure.net", "*.vault.azure.cn", "*.vault.usgovcloudapi.net"];
+const OTHER_NAMES: [&str; 9] = [
+    // Regional endpoints.
+    "*.login.microsoft.com",
+    "*.login.microsoftonline.us",
+    "*.login.partner.microsoftonline.cn",
+    // External ID and B2C.
+    "*.ciamlogin.com",
+    "*.b2clogin.com",
+    "vault.azure.net",
+    "*.vault.azure.net",
+    "*.vault.azure.cn",
+    "*.vault.usgovcloudapi.net",
+];
