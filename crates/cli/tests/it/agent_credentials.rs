@@ -94,7 +94,7 @@ impl World {
 }
 
 /// A self-signed certificate and its key, both as PEM.
-fn certificate() -> (String, String) {
+pub(crate) fn certificate() -> (String, String) {
     let pkcs8 = SigningKey::generate_rsa().unwrap().to_pkcs8_der().unwrap();
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8.as_slice()));
     let pair = KeyPair::from_der_and_sign_algo(&der, &PKCS_RSA_SHA256).unwrap();

@@ -15,25 +15,25 @@ use crate::{
     tunnel::Tunnel,
 };
 
-type Settings = Vec<(&'static str, String)>;
+pub(crate) type Settings = Vec<(&'static str, String)>;
 
 /// A sidecar that reaches the emulator by whatever name.
-fn serve(tunnel: &Tunnel, more: Settings) -> (Process, SocketAddr) {
+pub(crate) fn serve(tunnel: &Tunnel, more: Settings) -> (Process, SocketAddr) {
     let all: Settings = tunnel.settings().into_iter().chain(more).collect();
     let borrowed: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Process::serve(&[ORDERS_APIS, &borrowed].concat())
 }
 
-fn anonymous(sidecar: SocketAddr, target: &str) -> Reply {
+pub(crate) fn anonymous(sidecar: SocketAddr, target: &str) -> Reply {
     get(sidecar, &format!("/AuthorizationHeaderUnauthenticated/{target}"))
 }
 
-fn as_user(sidecar: SocketAddr, user: &str, path: &str) -> Reply {
+pub(crate) fn as_user(sidecar: SocketAddr, user: &str, path: &str) -> Reply {
     request(sidecar, "GET", path, &[("Authorization", &format!("Bearer {user}"))], b"")
 }
 
 /// Parameters of the token requests, oldest first.
-fn token_requests(emulator: &Emulator) -> Vec<Value> {
+pub(crate) fn token_requests(emulator: &Emulator) -> Vec<Value> {
     let requests = emulator.requests().into_iter();
     let tokens = requests.filter(|request| request["path"].as_str().unwrap().ends_with("/oauth2/v2.0/token"));
     tokens
@@ -42,7 +42,7 @@ fn token_requests(emulator: &Emulator) -> Vec<Value> {
         .collect()
 }
 
-fn of_secret(client: &'static str) -> Settings {
+pub(crate) fn of_secret(client: &'static str) -> Settings {
     let secret = secret_of(client).map(|(name, value)| (name, value.to_owned()));
     [("AzureAd__ClientId", client.to_owned())].into_iter().chain(secret).collect()
 }

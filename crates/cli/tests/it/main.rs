@@ -23,3 +23,4 @@ mod provider;
 mod spiffe;
 mod stage;
 mod tunnel;
+mod user_flows;

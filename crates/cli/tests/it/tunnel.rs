@@ -33,7 +33,7 @@ impl Tunnel {
                 let Some(asked) = provider::read(&mut stream) else { continue };
                 let host = asked.line.strip_prefix("CONNECT ").unwrap_or(&asked.line).to_owned();
                 record.lock().unwrap().push(host);
-                join(stream, TcpStream::connect(target).unwrap());
+                join(stream, &TcpStream::connect(target).unwrap());
             }
         });
         Self { url, hosts, folder }
@@ -55,7 +55,7 @@ impl Tunnel {
 }
 
 /// Passes everything on in both directions.
-fn join(mut client: TcpStream, server: TcpStream) {
+fn join(mut client: TcpStream, server: &TcpStream) {
     io::Write::write_all(&mut client, b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
     for (mut from, mut to) in [
         (client.try_clone().unwrap(), server.try_clone().unwrap()),

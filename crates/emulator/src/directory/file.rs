@@ -52,6 +52,9 @@ pub(super) struct TenantFile {
     pub(super) domains: Vec<String>,
     #[serde(default)]
     pub(super) users: Vec<UserFile>,
+    /// User flows of Azure AD B2C.
+    #[serde(default)]
+    pub(super) user_flows: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -119,6 +119,8 @@ pub(crate) struct Tenant {
     /// Lower case.
     pub(crate) domains: Vec<String>,
     pub(crate) users: Vec<User>,
+    /// User flows (policies) of Azure AD B2C, such as `B2C_1_susi`.
+    pub(crate) user_flows: Vec<String>,
 }
 
 impl Tenant {

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Site, json, site::Asked};
-use crate::sts::{Place, Refusal};
+use crate::sts::{Place, Refusal, user_flow_issuer};
 
 /// The v2 document.
 pub(super) async fn v2(
@@ -24,7 +24,10 @@ pub(super) async fn v2(
         &mut document,
         json!({
             "jwks_uri": format!("{base}/discovery/v2.0/keys"),
-            "issuer": format!("{}/{issuer}/v2.0", site.origin),
+            "issuer": match (place, place.tenant()) {
+                (Place::UserFlow(..), Some(tenant)) => user_flow_issuer(&site.origin, tenant),
+                _ => format!("{}/{issuer}/v2.0", site.origin),
+            },
         }),
     );
     Ok(json(&document))

@@ -16,6 +16,7 @@ mod site;
 mod start_page;
 mod test_token;
 mod token;
+mod user_flow;
 mod userinfo;
 mod userrealm;
 mod vault;
@@ -53,6 +54,7 @@ pub(crate) fn router(site: &Site) -> Router {
         .route("/{tenant}/oauth2/v2.0/logout", get(logout::show).post(logout::show))
         .route("/oidc/userinfo", get(userinfo::show).post(userinfo::show))
         .route("/{tenant}/userrealm/{user}", get(userrealm::show))
+        .merge(user_flow::router())
         .merge(hosts::router())
         .layer(middleware::from_fn_with_state(site.clone(), observe::observe));
     let own = Router::new()

@@ -2,7 +2,7 @@
 //!
 //! A short way to what the password grant gives, by the same rules: `user` is a user's name, the part before the `@` being enough;
 //! `client` an application's name or id, at first a public one; `scope` what it asks for, at first all that it was consented to;
-//! `claims` the claims of a challenge, JSON.
+//! `claims` the claims of a challenge, JSON; `flow` a user flow of the tenant (Azure AD B2C).
 
 use axum::{
     extract::{Query, State},
@@ -26,6 +26,7 @@ pub(super) struct Wish {
     client: Option<String>,
     scope: Option<String>,
     claims: Option<String>,
+    flow: Option<String>,
 }
 
 /// The token, or what to write instead.
@@ -48,7 +49,8 @@ pub(super) async fn show(
         Ok(form) => form,
         Err(refusal) => return refused(&refusal),
     };
-    let segment = tenant.id.to_string();
+    let flow = wish.flow.as_deref().map(|flow| format!("/{flow}")).unwrap_or_default();
+    let segment = format!("{}{flow}", tenant.id);
     let call = TokenCall {
         origin: &site.origin,
         asked: &asked.0,

@@ -10,7 +10,7 @@ use sidekey_jose::{Algorithm, base64url, sign_compact};
 use sidekey_oauth::Secret;
 use uuid::Uuid;
 
-use super::{Proof, Refusal, RequestedClaims, TokenRequest, agent, managed_identity};
+use super::{Proof, Refusal, RequestedClaims, TokenRequest, agent, managed_identity, user_flow};
 use crate::{
     directory::{App, OptionalClaim, Tenant, TokenVersion, User},
     keys::TokenKey,
@@ -64,6 +64,7 @@ pub(crate) fn access_token(request: &TokenRequest<'_>, grant: &Grant<'_>) -> Res
     claims.extend(common_claims(grant));
     claims.extend(agent::claims(request, grant));
     claims.extend(managed_identity::claims(grant));
+    user_flow::adapt(request, &mut claims, (grant.tenant, grant.client, grant.resource), grant.user);
     let token = sign(request, &claims, grant.resource.token_version)?;
     Ok(AccessToken { token, lifetime })
 }
@@ -94,6 +95,7 @@ pub(crate) fn id_token(
             "iss": v2_issuer(request.origin, tenant), "preferred_username": user.upn, "ver": "2.0",
         })),
     });
+    user_flow::adapt(request, &mut claims, (grant.tenant, grant.client, grant.client), Some(user));
     sign(request, &claims, version)
 }
 

@@ -27,6 +27,7 @@ mod resource;
 mod revocations;
 mod scope;
 mod sessions;
+mod user_flow;
 mod user_info;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(crate) use resource::{Verdict, judge};
 pub(crate) use revocations::Revocations;
 pub(crate) use scope::Requested;
 pub(crate) use sessions::{Code, Sessions, SignIn};
+pub(crate) use user_flow::issuer as user_flow_issuer;
 pub(crate) use user_info::user_info;
 
 use crate::{Emulator, directory::App, keys::KeyRing};
@@ -93,6 +95,9 @@ pub(crate) async fn respond(emulator: &Emulator, call: TokenCall<'_>) -> Result<
     let (client_id, credential) = client::presented(form, authorization)?;
     let place = Place::find(&emulator.directory, segment)?;
     let grant = grant::find(name).ok_or_else(|| Refusal::unsupported_grant(name))?;
+    if place.user_flow().is_some() {
+        user_flow::check_grant(name)?;
+    }
     let is_registered = !fmi_node::is_meant(&client_id);
     let app = is_registered.then(|| place.client(&emulator.directory, &client_id)).transpose()?;
     if !app.map_or(fmi_node::may_use(name), |app| app.kind.may_use(name)) {
@@ -116,7 +121,12 @@ impl TokenRequest<'_> {
         let hosts = [self.origin.to_owned(), self.asked.to_owned()].into_iter();
         let hosts =
             hosts.chain(Cloud::all().iter().flat_map(|cloud| cloud.aliases).map(|host| format!("https://{host}")));
-        let segments = [self.segment.to_owned(), self.place.segment()];
+        let mut segments = vec![self.segment.to_owned(), self.place.segment()];
+        // The case of a user flow's name is lost on the way here.
+        if let (Some(flow), Some((tenant, _))) = (self.place.user_flow(), self.segment.split_once('/')) {
+            segments.push(format!("{tenant}/{flow}"));
+            segments.extend(segments.clone().iter().map(|segment| format!("tfp/{segment}")));
+        }
         let paths = ["oauth2/v2.0/token", "oauth2/token", "v2.0"];
         let of_host = |host: String| {
             let of_segment = |segment: &String| paths.map(|path| format!("{host}/{segment}/{path}"));

@@ -76,7 +76,14 @@ impl Checker<'_> {
         let domains: Vec<_> = file.domains.iter().map(|domain| domain.to_lowercase()).collect();
         let users =
             each(file.users, &format!("{path}.users"), |user, path| Some(self.user(user, path, (file.id, &domains))));
-        Tenant { id: file.id, display_name: file.display_name, domains, users }
+        for (i, flow) in file.user_flows.iter().enumerate() {
+            let named = |prefix: &str| flow.get(..prefix.len()).is_some_and(|own| own.eq_ignore_ascii_case(prefix));
+            if !named("B2C_1") || !flow.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) {
+                let what = format!("`{flow}` is no user flow's name: write one such as `B2C_1_susi`");
+                self.fault(&format!("{path}.userFlows[{i}]"), what);
+            }
+        }
+        Tenant { id: file.id, display_name: file.display_name, domains, users, user_flows: file.user_flows }
     }
 
     fn user(&mut self, file: UserFile, path: &str, (tenant, domains): (Uuid, &[String])) -> User {

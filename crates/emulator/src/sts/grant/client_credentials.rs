@@ -7,7 +7,7 @@ use crate::{
 
 pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) -> Result<Reply, Refusal> {
     let tenant = match request.place {
-        Place::Tenant(tenant) => tenant,
+        Place::Tenant(tenant) | Place::UserFlow(tenant, _) => tenant,
         Place::Consumers => return Err(Refusal::grant_needs_tenant()),
         Place::Common | Place::Organizations => return Err(Refusal::no_tenant()),
     };

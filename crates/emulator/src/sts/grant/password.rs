@@ -12,7 +12,7 @@ pub(super) fn respond(request: &TokenRequest<'_>, client: &App, proof: Proof) ->
     let (username, password) = (form.require("username")?, Secret::new(form.require("password")?));
     let claims = RequestedClaims::read(form)?;
     let tenant = match request.place {
-        Place::Tenant(tenant) => tenant,
+        Place::Tenant(tenant) | Place::UserFlow(tenant, _) => tenant,
         Place::Common | Place::Consumers => return Err(Refusal::grant_needs_tenant()),
         Place::Organizations => request.emulator.directory.tenant_of_upn(username).ok_or_else(Refusal::no_tenant)?,
     };
