@@ -17,6 +17,7 @@ mod federated;
 mod hardening;
 mod key_vault;
 mod key_vault_rotation;
+mod managed_identity_tokens;
 mod process;
 mod proof_of_possession;
 mod provider;
