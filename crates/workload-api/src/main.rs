@@ -20,6 +20,9 @@ struct Arguments {
     /// Seconds until a JWT-SVID ends; a negative number makes one that has ended.
     #[arg(long, allow_negative_numbers = true)]
     lifetime: Option<i64>,
+    /// Sign with a P-256 key in place of an RSA key.
+    #[arg(long)]
+    p256: bool,
     /// Take calls and never answer.
     #[arg(long)]
     hang: bool,
@@ -27,8 +30,8 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Arguments { socket, ids, lifetime, hang } = Arguments::parse();
-    let domain = Arc::new(TrustDomain::new()?);
+    let Arguments { socket, ids, lifetime, p256, hang } = Arguments::parse();
+    let domain = Arc::new(if p256 { TrustDomain::with_p256() } else { TrustDomain::new() }?);
     let workload = Workload { identities: ids, lifetime, fault: hang.then_some(Fault::Hangs) };
     let agent = Agent::start(&socket, domain, workload, Arc::new(SystemClock)).await;
     let agent = agent.with_context(|| format!("cannot listen on `{}`", socket.display()))?;

@@ -9,6 +9,7 @@ use sidekey_jose::{Algorithm, JoseError, Jwk, JwkSet, SigningKey, UnverifiedJws,
 pub struct TrustDomain {
     key: SigningKey,
     kid: String,
+    algorithm: Algorithm,
 }
 
 impl TrustDomain {
@@ -17,20 +18,28 @@ impl TrustDomain {
 
     /// One with a new RSA key, the only kind that Entra takes.
     pub fn new() -> Result<Self, JoseError> {
-        let key = SigningKey::generate_rsa()?;
+        Self::of(SigningKey::generate_rsa()?, Algorithm::RS256)
+    }
+
+    /// One with a new P-256 key, which many agents make unless they are told otherwise.
+    pub fn with_p256() -> Result<Self, JoseError> {
+        Self::of(SigningKey::generate_p256()?, Algorithm::ES256)
+    }
+
+    fn of(key: SigningKey, algorithm: Algorithm) -> Result<Self, JoseError> {
         let kid = key.public_jwk().thumbprint()?;
-        Ok(Self { key, kid })
+        Ok(Self { key, kid, algorithm })
     }
 
     /// A JWT-SVID with these claims.
     pub(crate) fn sign(&self, claims: &Value) -> Result<String, JoseError> {
         let header = Map::from_iter([("kid".to_owned(), json!(self.kid)), ("typ".to_owned(), json!("JWT"))]);
-        sign_compact(&header, claims.to_string().as_bytes(), &self.key, Algorithm::RS256)
+        sign_compact(&header, claims.to_string().as_bytes(), &self.key, self.algorithm)
     }
 
     /// The public keys.
     pub(crate) fn bundle(&self) -> JwkSet {
-        let (use_, alg, kid) = ("sig".to_owned(), "RS256".to_owned(), self.kid.clone());
+        let (use_, alg, kid) = ("sig".to_owned(), self.algorithm.as_str().to_owned(), self.kid.clone());
         let key = Jwk { use_: Some(use_), alg: Some(alg), kid: Some(kid), ..self.key.public_jwk() };
         JwkSet { keys: vec![key] }
     }
@@ -42,7 +51,7 @@ impl TrustDomain {
             return Err("its key is none of this trust domain".to_owned());
         }
         let key: VerifyingKey = self.key.verifying_key();
-        let verified = jws.verify(&key, &[Algorithm::RS256]).map_err(|error| error.to_string())?;
+        let verified = jws.verify(&key, &[self.algorithm]).map_err(|error| error.to_string())?;
         let claims: Map<String, Value> =
             serde_json::from_slice(verified.payload()).map_err(|error| error.to_string())?;
         let audiences = claims.get("aud").and_then(Value::as_array);
@@ -64,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_svid_is_good_for_its_audience_until_its_end_and_in_its_trust_domain() {
-        let (own, other) = (TrustDomain::new().unwrap(), TrustDomain::new().unwrap());
+        let (own, other) = (TrustDomain::new().unwrap(), TrustDomain::with_p256().unwrap());
         let svid =
             own.sign(&json!({ "sub": "spiffe://example.org/a", "aud": ["one", "two"], "exp": NOW.0 + 1 })).unwrap();
         assert_eq!(own.validate(&svid, "two", NOW).unwrap()["sub"], "spiffe://example.org/a");

@@ -35,12 +35,13 @@ class Client(unittest.TestCase):
         return agent, client
 
     def test_an_svid_is_good_by_the_bundle_of_its_trust_domain(self):
-        _, client = self.agent(ORDERS, BILLING)
-        for wanted, identity in [(None, ORDERS), (SpiffeId(BILLING), BILLING)]:
-            svid = client.fetch_jwt_svid(AUDIENCE, wanted)
+        for more in [[], ["--p256"]]:
+            _, client = self.agent(ORDERS, BILLING, more=more)
             bundle = client.fetch_jwt_bundles().get_bundle_for_trust_domain(DOMAIN)
-            found = JwtSvid.parse_and_validate(svid.token, bundle, AUDIENCE)
-            self.assertEqual((str(found.spiffe_id), found.audience), (identity, AUDIENCE))
+            for wanted, identity in [(None, ORDERS), (SpiffeId(BILLING), BILLING)]:
+                svid = client.fetch_jwt_svid(AUDIENCE, wanted)
+                found = JwtSvid.parse_and_validate(svid.token, bundle, AUDIENCE)
+                self.assertEqual((str(found.spiffe_id), found.audience), (identity, AUDIENCE))
 
     def test_all_svids_come_the_default_one_first(self):
         _, client = self.agent(ORDERS, BILLING)

@@ -26,10 +26,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::of(TrustDomain::new().unwrap())
+    }
+
+    fn of(domain: TrustDomain) -> Self {
         let (runtime, folder) = (Runtime::new().unwrap(), TempDir::new().unwrap());
         let socket = folder.path().join("agent.sock");
-        let domain = Arc::new(TrustDomain::new().unwrap());
-        let start = Agent::start(&socket, domain, Workload::with(&[SHOP]), Arc::new(SystemClock));
+        let start = Agent::start(&socket, Arc::new(domain), Workload::with(&[SHOP]), Arc::new(SystemClock));
         let agent = runtime.block_on(start).unwrap();
         let emulator = Emulator::of(&directory(agent.issuer()).to_string());
         Self { agent, socket, emulator, _folder: folder, _runtime: runtime }
@@ -101,6 +104,15 @@ fn an_identity_that_the_application_does_not_trust_is_told_as_entra_told_it() {
     assert!(reply.problem(401).contains("AADSTS700213: "), "{}\n{log}", reply.text());
     assert_eq!(reply.json()["errorCodes"], json!([700_213]));
     assert_eq!(stage.token_requests(), [token_request(401, Some(700_213))]);
+}
+
+#[test]
+fn an_agent_that_signs_with_another_kind_of_key_is_told_as_entra_told_it() {
+    let stage = Stage::of(TrustDomain::with_p256().unwrap());
+    let (reply, log) = stage.ask(&[("SPIFFE_ENDPOINT_SOCKET", &stage.endpoint())]);
+    let detail = reply.problem(401);
+    assert!(detail.contains("AADSTS50027: ") && detail.contains("RS256"), "{detail}\n{log}");
+    assert_eq!(stage.token_requests(), [token_request(400, Some(50_027))]);
 }
 
 #[test]
