@@ -85,7 +85,7 @@ impl Entra {
         sequence: Arc<AtomicU64>,
     ) -> Self {
         let metadata = Metadata::new(&config, &http, &clock);
-        let validator = Validator::new(&config, metadata, Arc::clone(&clock));
+        let validator = Validator::new(&config, metadata, &http, Arc::clone(&clock));
         let config = Arc::new(config);
         Self {
             realm: realm(&config),

@@ -71,7 +71,7 @@ struct Prepared<'a> {
 
 impl TokenClient {
     pub(crate) fn new(config: Arc<Config>, client: Client, clock: Arc<dyn Clock>) -> Self {
-        let surroundings = surroundings(&config, &client, &clock);
+        let surroundings = Surroundings::of(&config, &client, &clock);
         let metadata_address = config.validation.metadata_address.as_ref();
         Self {
             endpoints: Endpoints::new(config.authority.clone(), metadata_address, client.clone()),
@@ -226,13 +226,6 @@ impl From<AcquireError> for Failure {
     fn from(error: AcquireError) -> Self {
         Self { error, retry: false, unhealthy: false, unasked: false }
     }
-}
-
-fn surroundings(config: &Config, client: &Client, clock: &Arc<dyn Clock>) -> Surroundings {
-    let (http, clock, environment) = (client.clone(), Arc::clone(clock), config.environment.clone());
-    let capabilities = config.client_capabilities.clone();
-    let identities = ManagedIdentities::new(http.clone(), Arc::clone(&clock), environment.clone(), capabilities);
-    Surroundings { http, clock, environment, managed_identities: Arc::new(identities) }
 }
 
 /// The proof of a request and where it is from.

@@ -170,6 +170,11 @@ fn bad_values_are_faults_with_their_key() {
             "`ClientSecret` cannot be used to decrypt tokens",
         ),
         (
+            &[("AzureAd:TokenDecryptionCredentials:0:SourceType", "SignedAssertionFromVault")],
+            "AzureAd:TokenDecryptionCredentials:0:SourceType",
+            "`SignedAssertionFromVault` cannot be used to decrypt tokens",
+        ),
+        (
             &[("Sidecar:PopValidation:SignedHttpRequestLifetime", "00:00:00")],
             "Sidecar:PopValidation:SignedHttpRequestLifetime",
             "bounds",
@@ -325,12 +330,19 @@ fn certificates_of_both_lists_decrypt() {
         ("AzureAd:TokenDecryptionCredentials:0:CertificateDiskPath", file),
         ("AzureAd:TokenDecryptionCredentials:1:SourceType", "KeyVault"),
         ("AzureAd:TokenDecryptionCredentials:1:Skip", "true"),
+        ("AzureAd:TokenDecryptionCredentials:2:SourceType", "KeyVault"),
+        ("AzureAd:TokenDecryptionCredentials:2:KeyVaultUrl", "https://contoso.vault.azure.net"),
+        ("AzureAd:TokenDecryptionCredentials:2:KeyVaultCertificateName", "web"),
         ("AzureAd:TokenDecryptionCertificates:0:SourceType", "3"),
         ("AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath", "/none.pem"),
     ]))
     .unwrap();
     let keys: Vec<_> = config.validation.decryption.iter().map(|credential| credential.key.as_str()).collect();
-    assert_eq!(keys, ["AzureAd:TokenDecryptionCredentials:0", "AzureAd:TokenDecryptionCertificates:0"]);
+    let list = |index| format!("AzureAd:TokenDecryptionCredentials:{index}");
+    assert_eq!(keys, [&list(0), &list(2), "AzureAd:TokenDecryptionCertificates:0"]);
+    assert!(
+        matches!(&config.validation.decryption[1].source, CredentialSource::KeyVault(vault) if vault.name == "web")
+    );
     let warned: Vec<_> = warnings.iter().map(|warning| warning.key.as_str()).collect();
     assert_eq!(warned, ["AzureAd:TokenDecryptionCertificates:0:CertificateDiskPath"], "one good key is enough");
     assert!(config.credentials.is_empty());

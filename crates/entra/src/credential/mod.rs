@@ -42,7 +42,7 @@ use self::{
     key_vault::KeyVault, managed_identity::ManagedIdentityAssertion, secret::ClientSecret, token_proxy::TokenProxy,
 };
 use crate::{
-    AcquireError, Environment,
+    AcquireError, Config, Environment,
     config::{CredentialConfig, CredentialSource},
     managed_identity::ManagedIdentities,
 };
@@ -182,6 +182,14 @@ impl From<NoneUsable> for AcquireError {
 }
 
 impl Surroundings {
+    /// What a configuration says of them.
+    pub(crate) fn of(config: &Config, http: &reqwest::Client, clock: &Arc<dyn Clock>) -> Self {
+        let (http, clock, environment) = (http.clone(), Arc::clone(clock), config.environment.clone());
+        let capabilities = config.client_capabilities.clone();
+        let identities = ManagedIdentities::new(http.clone(), Arc::clone(&clock), environment.clone(), capabilities);
+        Self { http, clock, environment, managed_identities: Arc::new(identities) }
+    }
+
     #[cfg(test)]
     pub(crate) fn new(http: reqwest::Client, clock: Arc<dyn Clock>, environment: Environment) -> Self {
         let identities = ManagedIdentities::new(http.clone(), Arc::clone(&clock), environment.clone(), Vec::new());

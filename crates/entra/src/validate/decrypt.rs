@@ -3,14 +3,17 @@
 //! Whoever can send tokens can send ciphertexts and watch what comes back, so everything behind the header that does not
 //! open is refused in one and the same way.
 
-use std::{num::NonZero, sync::Arc, thread::available_parallelism};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism, time::Duration};
 
 use sidekey_jose::jwe::{DecryptionKey, UnverifiedJwe};
 use sidekey_oauth::Secret;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{Rejection, rejection::Echo};
-use crate::{config::CredentialConfig, credential::DecryptionKeys};
+use crate::{
+    config::CredentialConfig,
+    credential::{DecryptionKeys, Surroundings},
+};
 
 /// Opens tokens with the configured keys.
 #[derive(Debug)]
@@ -23,19 +26,36 @@ pub(super) struct Decryptor {
 
 impl Decryptor {
     /// `None` if no key is configured.
-    pub(super) fn new(configured: &[CredentialConfig]) -> Option<Self> {
-        let keys = Arc::new(DecryptionKeys::new(configured));
+    pub(super) fn new(configured: &[CredentialConfig], surroundings: impl FnOnce() -> Surroundings) -> Option<Self> {
+        if configured.is_empty() {
+            return None;
+        }
+        let keys = Arc::new(DecryptionKeys::new(configured, &surroundings()));
         let threads = available_parallelism().map_or(1, NonZero::get);
-        (!keys.is_empty()).then(|| Self { keys, room: Arc::new(Semaphore::new(threads)) })
+        Some(Self { keys, room: Arc::new(Semaphore::new(threads)) })
     }
 
-    /// The token within.
+    /// The token within. Vaults are asked if nothing that is here opens it: tokens for other keys do not wait for them.
     pub(super) async fn open(&self, token: &str) -> Result<Secret, Rejection> {
+        let keys = Arc::clone(&self.keys);
+        let opened = self.open_with(token, move || keys.load()).await;
+        if opened.is_ok() || !self.keys.has_vaults() || UnverifiedJwe::parse(token).is_err() {
+            return opened;
+        }
+        let found = self.keys.look(Instant::now() + PATIENCE).await;
+        if found.is_empty() { opened } else { self.open_with(token, || found).await }
+    }
+
+    async fn open_with(
+        &self,
+        token: &str,
+        keys: impl FnOnce() -> Vec<Arc<DecryptionKey>> + Send + 'static,
+    ) -> Result<Secret, Rejection> {
         let broken = || Rejection::Other("the decryption ended with an internal error".to_owned());
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| broken())?;
-        let (keys, token) = (Arc::clone(&self.keys), Secret::new(token));
+        let token = Secret::new(token);
         let opening = tokio::task::spawn_blocking(move || {
-            let opened = open(token.expose(), &keys.load());
+            let opened = open(token.expose(), &keys());
             drop(room);
             opened
         });
@@ -67,6 +87,9 @@ fn open(token: &str, keys: &[Arc<DecryptionKey>]) -> Result<Secret, Rejection> {
     }
     Ok(inner)
 }
+
+/// How long a token waits for a vault.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Says nothing about the ciphertext: a wrong key and a changed byte are the same.
 fn not_opened(kid: Option<&str>, keys: usize, is_named: bool) -> String {

@@ -34,6 +34,7 @@ pub use token::VerifiedToken;
 
 use crate::{
     Config,
+    credential::Surroundings,
     metadata::{Document, KeySet, Metadata, PublishedKey},
 };
 use claims::Claims;
@@ -57,9 +58,10 @@ pub struct Validator {
 
 impl Validator {
     /// By the rules of a configuration and what its authority publishes.
-    pub fn new(config: &Config, metadata: Arc<Metadata>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: &Config, metadata: Arc<Metadata>, http: &reqwest::Client, clock: Arc<dyn Clock>) -> Self {
         let remembered = config.validation.verified_token_cache.map(Remembered::new);
-        let decryptor = Decryptor::new(&config.validation.decryption);
+        let surroundings = || Surroundings::of(config, http, &clock);
+        let decryptor = Decryptor::new(&config.validation.decryption, surroundings);
         let pop = PopJudge::new(&config.validation.pop);
         Self { rules: Rules::of(config), metadata, decryptor, pop, remembered: remembered.map(Arc::new), clock }
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    super::{CredentialError, Purpose},
+    super::CredentialError,
     NAME,
     certificate::{Loader, VaultCertificate},
     client::Errand,
@@ -62,22 +62,22 @@ impl Current {
     }
 
     /// The certificate; from the vault if there is none, if it ended, or if Entra refused it.
-    pub(super) async fn get(&self, purpose: &Purpose) -> Loaded {
+    pub(super) async fn get(&self, now: UnixTime, errand: Errand) -> Loaded {
         let (step, certificate, failure) = {
             let state = lock(&self.state);
-            (state.step(purpose.now), state.certificate.clone(), state.failure.clone())
+            (state.step(now), state.certificate.clone(), state.failure.clone())
         };
         match (step, certificate, failure) {
             (Step::Use, Some(certificate), _) => Ok(certificate),
             (Step::UseAndCheck, Some(certificate), _) => {
-                drop(self.check(purpose.correlation_id, Instant::now() + BACKGROUND));
+                drop(self.check(errand.correlation_id, Instant::now() + BACKGROUND));
                 Ok(certificate)
             }
             (Step::Fail, _, Some(failure)) => Err(failure),
             _ => {
                 // Its own words shall come before the end of the time.
-                let deadline = purpose.deadline.checked_sub(GRACE).unwrap_or(purpose.deadline);
-                let loaded = self.check(purpose.correlation_id, deadline).result().await;
+                let deadline = errand.deadline.checked_sub(GRACE).unwrap_or(errand.deadline);
+                let loaded = self.check(errand.correlation_id, deadline).result().await;
                 loaded.unwrap_or_else(|| Err(CredentialError::internal(NAME)))
             }
         }

@@ -9,6 +9,7 @@ mod certificate;
 mod challenge;
 mod client;
 mod current;
+mod decryption;
 mod document;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -17,12 +18,13 @@ mod remote_sign;
 
 use std::sync::Arc;
 
+pub(super) use self::decryption::VaultDecryption;
 use sidekey_oauth::Secret;
 use uuid::Uuid;
 
 use self::{
     certificate::{Loader, VaultCertificate, VaultKey},
-    client::Client,
+    client::{Client, Errand},
     current::Current,
 };
 use super::{
@@ -53,13 +55,12 @@ impl KeyVault {
 
     fn with(config: &VaultCertificateConfig, client: Client, clock: Arc<dyn sidekey_host::Clock>) -> Arc<Self> {
         let client = Arc::new(client);
-        let loader = Loader::new(Arc::clone(&client), config.clone());
         let signs_in_vault = config.signs_in_vault;
         Arc::new(Self {
             name: config.name.clone(),
             signs_in_vault,
+            current: follow(config, Arc::clone(&client), Arc::clone(&clock)),
             client,
-            current: Current::new(loader, config.version.is_some(), Arc::clone(&clock)),
             clock,
             signed: Kept::new(source_type(signs_in_vault)),
         })
@@ -88,7 +89,8 @@ impl KeyVault {
     }
 
     async fn sign(self: Arc<Self>, purpose: &Purpose) -> Fetched {
-        let certificate = self.current.get(purpose).await?;
+        let errand = Errand { correlation_id: purpose.correlation_id, deadline: purpose.deadline };
+        let certificate = self.current.get(purpose.now, errand).await?;
         if certificate.valid_to <= purpose.now {
             let problem =
                 format!("the newest version `{}` of the certificate `{}` ended", certificate.version, self.name);
@@ -103,6 +105,11 @@ impl KeyVault {
         };
         Ok(Assertion { text, serves_until: purpose.now + client_assertion::HALF_LIFE })
     }
+}
+
+/// The vault's certificate and whoever keeps it up to date, for all that it may be used for.
+fn follow(config: &VaultCertificateConfig, client: Arc<Client>, clock: Arc<dyn sidekey_host::Clock>) -> Current {
+    Current::new(Loader::new(client, config.clone()), config.version.is_some(), clock)
 }
 
 /// Signatures take a thread of their own.

@@ -1,5 +1,7 @@
 //! The source against a vault that behaves: its demand for a token, its documents, and its signatures.
 
+mod decryption;
+
 use std::{
     collections::HashMap,
     path::Path,

@@ -2,6 +2,7 @@
 
 mod access;
 mod encrypted;
+mod key_rotation;
 mod log;
 mod memory;
 mod pop;
@@ -47,7 +48,7 @@ impl Setting {
         change(&mut config);
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as _;
         let metadata = Metadata::new(&config, &client(), &shared);
-        let validator = Validator::new(&config, Arc::clone(&metadata), shared);
+        let validator = Validator::new(&config, Arc::clone(&metadata), &client(), shared);
         Self { authority, key, clock, metadata, validator }
     }
 
@@ -74,7 +75,7 @@ impl Setting {
     fn other_rules(&self, change: impl FnOnce(&mut Config)) -> Validator {
         let mut config = config(&self.authority.origin, TENANT);
         change(&mut config);
-        let other = Validator::new(&config, Arc::clone(&self.metadata), Arc::clone(&self.clock) as _);
+        let other = Validator::new(&config, Arc::clone(&self.metadata), &client(), Arc::clone(&self.clock) as _);
         Validator { remembered: self.validator.remembered.clone(), ..other }
     }
 }
