@@ -14,6 +14,7 @@ mod clouds;
 mod continuous_access;
 mod crowd;
 mod federated;
+mod flows;
 mod hardening;
 mod key_vault;
 mod key_vault_rotation;
