@@ -30,6 +30,7 @@ struct Script {
     keys: Value,
     delay_ms: AtomicU64,
     requests: AtomicU64,
+    key_requests: AtomicU64,
     slowest: Mutex<Duration>,
 }
 
@@ -45,6 +46,7 @@ impl Authority {
             keys: signer.key_set()?,
             delay_ms: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            key_requests: AtomicU64::new(0),
             slowest: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -76,6 +78,16 @@ impl Authority {
     /// A user's token for the sidecar.
     pub(crate) fn user_token(&self, number: usize) -> Result<String> {
         self.signer.user_token(&issuer(&self.script.origin, TENANT), number)
+    }
+
+    /// A token that is good but for its key, which nobody published.
+    pub(crate) fn strange_token(&self, number: usize) -> Result<String> {
+        self.signer.strange_token(&issuer(&self.script.origin, TENANT), number)
+    }
+
+    /// How often the keys were fetched.
+    pub(crate) fn key_requests(&self) -> u64 {
+        self.script.key_requests.load(Ordering::Relaxed)
     }
 
     /// Makes every token request take at least so long, and forgets what was counted.
@@ -111,6 +123,7 @@ async fn answer(State(script): State<Arc<Script>>, uri: Uri) -> impl IntoRespons
         let endpoint = format!("{}/{TENANT}/v2.0/.well-known/openid-configuration", script.origin);
         return Json(json!({"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": [network]}));
     }
+    script.key_requests.fetch_add(1, Ordering::Relaxed);
     Json(script.keys.clone())
 }
 

@@ -6,13 +6,16 @@
 
 mod authority;
 mod bare;
+mod bomb;
 mod cold;
 mod connection;
+mod flood;
 mod load;
 mod lookup;
 mod memory;
 mod process;
 mod report;
+mod scaling;
 mod start;
 mod statistics;
 mod throughput;
@@ -20,7 +23,7 @@ mod tokens;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::{authority::Authority, report::Report};
 
@@ -28,7 +31,8 @@ use crate::{authority::Authority, report::Report};
 pub(crate) struct Plan {
     pub(crate) sidekey: PathBuf,
     pub(crate) quick: bool,
-    /// The one part to measure: `start`, `memory`, `cold`, `throughput` or `lookup`.
+    /// The one part to measure: `start`, `memory`, `cold`, `throughput`, `scaling`, `lookup`,
+    /// `flood` or `bomb`.
     only: Option<String>,
     pub(crate) rounds: usize,
     /// One sample of one server.
@@ -77,8 +81,18 @@ async fn run(arguments: &[String]) -> Result<()> {
     if plan.wants("throughput") {
         throughput::measure(&plan, &authority, &mut report).await?;
     }
+    if plan.wants("scaling") {
+        let scaling = || scaling::measure(&plan, &authority, &mut report);
+        std::thread::scope(|scope| scope.spawn(scaling).join()).map_err(|_| anyhow!("`scaling` panicked"))??;
+    }
     if plan.wants("lookup") {
         lookup::measure(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("flood") {
+        flood::measure(&plan, &authority, &mut report).await?;
+    }
+    if plan.wants("bomb") {
+        bomb::measure(&plan, &authority, &mut report).await?;
     }
     let Some(document) = document.filter(|_| plan.only.is_none()) else {
         return Ok(());

@@ -94,10 +94,10 @@ fn kinds(plan: &Plan, authority: &Authority, downstream: &Bare) -> Result<Vec<Ki
     Ok(vec![
         cached(NO_USER, 0.8, request("GET", "/AuthorizationHeaderUnauthenticated/app", None)),
         cached("cached header, repeated user token", 0.6, request("GET", "/AuthorizationHeader/user", Some(&user))),
-        cached("validation, repeated token", 0.6, request("GET", "/Validate", Some(&user))),
+        cached("validation, repeated token", 0.8, request("GET", "/Validate", Some(&user))),
         Kind {
             name: "validation, RS256 verified each time",
-            target: Target::OfCeiling(0.75),
+            target: Target::OfCeiling(0.85),
             requests: pool,
             settings: setting("Sidecar__VerifiedTokenCache__Enabled", "false".to_owned()),
         },

@@ -40,6 +40,15 @@ impl Signer {
 
     /// A user's access token of about the size that Entra gives.
     pub(crate) fn user_token(&self, issuer: &str, number: usize) -> Result<String> {
+        self.token(KEY_ID, issuer, number)
+    }
+
+    /// The same from a key that is not published.
+    pub(crate) fn strange_token(&self, issuer: &str, number: usize) -> Result<String> {
+        self.token(&format!("stranger-{number}"), issuer, number)
+    }
+
+    fn token(&self, key_id: &str, issuer: &str, number: usize) -> Result<String> {
         let now = seconds_now()?;
         let claims = json!({
             "aud": CLIENT, "iss": issuer, "iat": now - 60, "nbf": now - 60, "exp": now + 5_400,
@@ -48,7 +57,7 @@ impl Signer {
             "preferred_username": "alice@contoso.onmicrosoft.com", "rh": "y".repeat(40), "scp": "access_as_user",
             "sub": format!("{number:043}"), "tid": TENANT, "uti": format!("{number:022}"), "ver": "2.0",
         });
-        let header = json!({"typ": "JWT", "alg": "RS256", "kid": KEY_ID});
+        let header = json!({"typ": "JWT", "alg": "RS256", "kid": key_id});
         let signed = format!("{}.{}", encode(&header), encode(&claims));
         let mut signature = vec![0; self.key.public_modulus_len()];
         let signing = self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature);
@@ -58,16 +67,13 @@ impl Signer {
 
     /// Verifications per second on all cores with keys that are parsed already: the most that any validator could do.
     pub(crate) fn verify_rate(&self, token: &str, time: Duration) -> Result<f64> {
-        let (signed, signature) = token.rsplit_once('.').context("not a token")?;
-        let signature = URL_SAFE_NO_PAD.decode(signature)?;
-        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.key.public_key())?;
+        let tokens = [token.to_owned()];
         let start = Instant::now();
         let count = thread::scope(|scope| -> Result<f64> {
             let verify = || {
-                let mut count = 0.0;
+                let (mut verify, mut count) = (self.verifying(&tokens)?, 0.0);
                 while start.elapsed() < time {
-                    key.verify_sig(signed.as_bytes(), &signature)
-                        .map_err(|_| anyhow!("a good signature was refused"))?;
+                    verify()?;
                     count += 1.0;
                 }
                 anyhow::Ok(count)
@@ -76,6 +82,22 @@ impl Signer {
             threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a verifying thread panicked"))?).sum()
         })?;
         Ok(count / start.elapsed().as_secs_f64())
+    }
+
+    /// Checks one token's signature at each call, in turn, and nothing else of it.
+    pub(crate) fn verifying(&self, tokens: &[String]) -> Result<impl FnMut() -> Result<()>> {
+        let take_apart = |token: &String| -> Result<(Vec<u8>, Vec<u8>)> {
+            let (signed, signature) = token.rsplit_once('.').context("not a token")?;
+            Ok((signed.into(), URL_SAFE_NO_PAD.decode(signature)?))
+        };
+        let signed: Vec<_> = tokens.iter().map(take_apart).collect::<Result<_>>()?;
+        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.key.public_key())?;
+        let mut next = 0;
+        Ok(move || {
+            let (signed, signature) = signed.get(next % signed.len().max(1)).context("no tokens")?;
+            next += 1;
+            key.verify_sig(signed, signature).map_err(|_| anyhow!("a good signature was refused"))
+        })
     }
 }
 
