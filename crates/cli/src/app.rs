@@ -36,11 +36,11 @@ impl Settings {
 }
 
 /// Builds engine and routes. No I/O but the CA file: everything else is loaded on first need.
-pub(crate) fn build(settings: Settings, shutdown: Shutdown) -> anyhow::Result<axum::Router> {
+pub(crate) fn build(settings: Settings, shutdown: Shutdown) -> anyhow::Result<Arc<Sidecar>> {
     let client = client::build(&settings.client)?;
     let downstream = client::build(&settings.client)?;
     let entra = Entra::new(settings.entra, client, Arc::new(SystemClock));
-    Ok(Sidecar::new(settings.sidecar, entra, downstream, shutdown).router())
+    Ok(Sidecar::new(settings.sidecar, entra, downstream, shutdown))
 }
 
 /// Logs what the configuration reader wants to be known.

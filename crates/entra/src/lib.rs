@@ -31,7 +31,7 @@ pub use managed_identity::ManagedIdentityId;
 pub use metadata::Metadata;
 pub use pop::{BadPopKey, Confirmation, PopKey, PopKeyError, PopSigner};
 pub use request::{
-    AccessToken, AgentUser, CacheOutcome, CompositeAssertion, Flow, TokenRequest, TokenScheme, UserAssertion,
+    AccessToken, AgentUser, CacheOutcome, CompositeAssertion, Flow, TokenRequest, TokenScheme, UserAssertion, UserToken,
 };
 pub use sidekey_jose::shr::{ShrError, ShrRequest};
 pub use validate::{PopRejection, Rejection, Validator, VerifiedPop, VerifiedToken};

@@ -1,6 +1,6 @@
 //! What is asked of the engine, and what it gives.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -106,13 +106,42 @@ pub enum AgentUser {
 #[derive(Clone, Debug)]
 pub struct UserAssertion {
     /// The token to present to Entra.
-    pub token: Arc<Secret>,
-    /// SHA-256 of the token, the cache key's part.
-    pub hash: [u8; 32],
+    pub token: Arc<UserToken>,
     /// Its tenant (`tid`), where the exchange takes place unless the request names one.
     pub tenant: Option<TenantId>,
     /// Its user (`oid`), which a session is bound to.
     pub user: Option<String>,
+}
+
+/// A token and its SHA-256, which is the cache key's part and worked out when it is first asked for.
+#[derive(Debug)]
+pub struct UserToken {
+    text: Secret,
+    hash: OnceLock<[u8; 32]>,
+}
+
+impl UserToken {
+    /// A token that was verified.
+    pub fn new(text: Secret) -> Self {
+        Self { text, hash: OnceLock::new() }
+    }
+
+    /// The token itself.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.text
+    }
+
+    /// The hash of the token.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        *self.hash.get_or_init(|| sha256(self.text.expose()))
+    }
+}
+
+/// SHA-256 of a token.
+pub(crate) fn sha256(token: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+    out
 }
 
 /// An assertion of two parts, which some issuers of users' tokens make.

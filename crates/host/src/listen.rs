@@ -2,12 +2,14 @@
 
 mod activity;
 mod address;
+mod app;
 mod bind;
 mod connection;
 mod serve;
 mod stream;
 
 pub use address::{AddressError, parse_url};
+pub use app::{Answer, App};
 pub use serve::serve;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -78,7 +80,7 @@ impl Default for Limits {
     }
 }
 
-/// Who is at the other end, by the socket alone. A request extension; no header ever changes it.
+/// Who is at the other end, by the socket alone; no header ever changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A TCP peer.

@@ -1,8 +1,8 @@
 //! The JOSE header (RFC 7515 §4).
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::{Algorithm, JoseError, base64url, error::shorten, parse_object};
+use crate::{Algorithm, JoseError, base64url, error::shorten, parse_members};
 
 /// A JWS header, as much of it as is used. `jwk`, `jku`, `x5u` are never read: keys come from our own sources only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,37 +39,50 @@ impl Header {
             x5t: take_text(&mut members, "x5t")?.map(without_padding),
             x5t_s256: take_text(&mut members, "x5t#S256")?.map(without_padding),
             x5c: take_chain(&mut members)?,
-            has_nonce: members.contains_key("nonce"),
+            has_nonce: members.take("nonce").is_some(),
         })
     }
 }
 
+/// The members of a header that are read. The others are checked for their form and made nothing of.
+pub(crate) struct Members([Option<Value>; MEMBERS.len()]);
+
+impl Members {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        slot(name).and_then(|slot| self.0.get_mut(slot)).and_then(Option::take)
+    }
+}
+
+fn slot(name: &str) -> Option<usize> {
+    MEMBERS.iter().position(|member| *member == name)
+}
+
 /// The members of a header, of JWS or JWE: an object without members twice and without critical extensions.
-pub(crate) fn decode_members(text: &str) -> Result<Map<String, Value>, JoseError> {
+pub(crate) fn decode_members(text: &str) -> Result<Members, JoseError> {
     if text.len() > MAX_HEADER_CHARS {
         return Err(JoseError::Malformed("the header is longer than 64 KiB"));
     }
-    let members = parse_object(&base64url::decode(text)?)?;
-    refuse_extensions(&members)?;
+    let mut members = Members(parse_members(&base64url::decode(text)?, slot)?);
+    refuse_extensions(&mut members)?;
     Ok(members)
 }
 
 /// `crit` lists extensions that must be understood (RFC 7515 §4.1.11). We understand none, not even `b64` (RFC 7797), which
 /// changes what is signed; so it is refused without `crit` too.
-fn refuse_extensions(members: &Map<String, Value>) -> Result<(), JoseError> {
-    if let Some(critical) = members.get("crit") {
+fn refuse_extensions(members: &mut Members) -> Result<(), JoseError> {
+    if let Some(critical) = members.take("crit") {
         let first = critical.get(0).and_then(Value::as_str).unwrap_or("crit");
         return Err(JoseError::Critical(shorten(first)));
     }
-    if members.contains_key("b64") {
+    if members.take("b64").is_some() {
         return Err(JoseError::Critical("b64".to_owned()));
     }
     Ok(())
 }
 
 /// Takes a member that is text, where it is there.
-pub(crate) fn take_text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, JoseError> {
-    match members.remove(name) {
+pub(crate) fn take_text(members: &mut Members, name: &'static str) -> Result<Option<String>, JoseError> {
+    match members.take(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(JoseError::Malformed(
@@ -79,8 +92,8 @@ pub(crate) fn take_text(members: &mut Map<String, Value>, name: &'static str) ->
 }
 
 /// Reads `x5c`: RFC 7515 wants an array, MSAL for .NET writes a single string.
-fn take_chain(members: &mut Map<String, Value>) -> Result<Vec<String>, JoseError> {
-    let certificates = match members.remove("x5c") {
+fn take_chain(members: &mut Members) -> Result<Vec<String>, JoseError> {
+    let certificates = match members.take("x5c") {
         None => Vec::new(),
         Some(Value::Array(certificates)) => certificates,
         Some(single) => vec![single],
@@ -97,6 +110,10 @@ pub(crate) fn without_padding(mut thumbprint: String) -> String {
     thumbprint.truncate(thumbprint.trim_end_matches('=').len());
     thumbprint
 }
+
+/// What is read of a header; the most frequent first.
+const MEMBERS: [&str; 12] =
+    ["alg", "kid", "typ", "x5t", "nonce", "x5t#S256", "x5c", "crit", "b64", "enc", "zip", "cty"];
 
 /// The longest header, encoded: room for a certificate chain.
 const MAX_HEADER_CHARS: usize = 65_536;

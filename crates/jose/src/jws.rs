@@ -100,7 +100,8 @@ impl<'a> Parts<'a> {
         const THREE: JoseError = JoseError::Malformed("it does not have three parts separated by dots");
         let (signing_input, signature) = token.rsplit_once('.').ok_or(THREE)?;
         let (header, payload) = signing_input.split_once('.').ok_or(THREE)?;
-        match payload.matches('.').count() {
+        // Counted to the end, which the compiler does many bytes at a time.
+        match payload.bytes().filter(|byte| *byte == b'.').count() {
             0 => Ok(Self { signing_input, header, payload, signature }),
             2 => Err(JoseError::Encrypted),
             _ => Err(THREE),

@@ -89,7 +89,11 @@ mod tests {
 
     #[test]
     fn the_table_of_flows_holds() {
-        let assertion = UserAssertion { token: Arc::new(Secret::new("t")), hash: [0; 32], tenant: None, user: None };
+        let assertion = UserAssertion {
+            token: Arc::new(sidekey_entra::UserToken::new(Secret::new("t"))),
+            tenant: None,
+            user: None,
+        };
         let client = || AGENT.parse().unwrap();
         let none = || None;
         let agent = || Some(Agent { client: client(), user: None });

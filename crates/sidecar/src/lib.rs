@@ -23,12 +23,15 @@ mod reply;
 mod resolve;
 mod routes;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{future::ready, sync::Arc};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{body::Body, extract::Request, response::Response};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use sidekey_entra::Entra;
-use sidekey_host::{Shutdown, listen::Peer};
+use sidekey_host::{
+    Shutdown,
+    listen::{Answer, App, Peer},
+};
 
 pub use config::Config;
 
@@ -48,13 +51,12 @@ pub struct Sidecar {
     shutdown: Shutdown,
 }
 
-/// What the door found out about a request that it lets in.
-#[derive(Default)]
-struct Admitted {
-    /// The origin of a web page that may read the reply.
-    origin: Option<HeaderValue>,
-    /// The reply, where that page only asks whether it may.
-    preflight: Option<Response>,
+/// What becomes of a request that may come in.
+enum Admitted {
+    /// It is answered; the origin is that of a web page that may read the reply.
+    Asked(Option<HeaderValue>),
+    /// That page only asks whether it may: the reply.
+    Preflight(Response),
 }
 
 impl Sidecar {
@@ -64,59 +66,30 @@ impl Sidecar {
         Arc::new(Self { config, entra, client: downstream, budget, shutdown })
     }
 
-    /// The routes with the door (callers, hosts, origins) before them.
-    pub fn router(self: &Arc<Self>) -> Router {
-        let sidecar = Arc::clone(self);
-        Router::new().fallback_service(tower::service_fn(move |request| {
-            let sidecar = Arc::clone(&sidecar);
-            async move { Ok::<_, Infallible>(sidecar.serve(request).await) }
-        }))
-    }
-
     /// The OpenAPI document as it is served and kept in `docs/openapi.json`.
     pub fn openapi() -> String {
         openapi::document()
     }
 
-    /// The door, and behind it the routes.
-    async fn serve(&self, request: Request) -> Response {
-        let (parts, body) = request.into_parts();
-        let admitted = match self.admit(&parts) {
-            Ok(admitted) => admitted,
-            Err(away) => {
-                events::turned_away(away);
-                return away.into_response();
-            }
-        };
-        let Admitted { origin, preflight } = admitted;
-        let mut response = match preflight {
-            Some(response) => response,
-            None => self.route(parts, body).await,
-        };
-        if let Some(origin) = origin {
-            door::allow_origin(&mut response, origin);
-        }
-        response
-    }
-
-    fn admit(&self, parts: &Parts) -> Result<Admitted, TurnedAway> {
+    fn admit(&self, parts: &Parts, peer: Peer) -> Result<Admitted, TurnedAway> {
         if routes::is_probe(parts.uri.path()) {
-            return Ok(Admitted::default());
+            return Ok(Admitted::Asked(None));
         }
         let (door, headers) = (&self.config.door, &parts.headers);
-        let peer = parts.extensions.get::<Peer>().copied();
         if self.forward_auth(parts).is_some() {
             // Host and Origin are those of the request that the proxy asks about.
             door.admit_caller(peer, headers).and_then(|()| door.admit_key(headers))?;
-            return Ok(Admitted::default());
+            return Ok(Admitted::Asked(None));
         }
         let origin = door.admit(peer, &parts.uri, headers)?;
         // A browser asks before it sends the page's headers: no key can be among them, and nothing is told.
-        let preflight = origin.as_ref().and_then(|_| door::preflight(&parts.method, headers));
-        if preflight.is_none() {
-            door.admit_key(headers)?;
+        if let Some(origin) = &origin
+            && let Some(response) = door::preflight(&parts.method, headers)
+        {
+            return Ok(Admitted::Preflight(door::allow_origin(response, origin.clone())));
         }
-        Ok(Admitted { origin, preflight })
+        door.admit_key(headers)?;
+        Ok(Admitted::Asked(origin))
     }
 
     /// The configuration of the path on which proxies ask, if that is what the request is for.
@@ -124,9 +97,9 @@ impl Sidecar {
         self.config.forward_auth.as_ref().filter(|config| config.has(parts.uri.path()))
     }
 
-    async fn route(&self, parts: Parts, body: Body) -> Response {
-        if let Some(config) = self.forward_auth(&parts) {
-            let answer = Box::pin(endpoints::forward_auth(self, config, &parts));
+    async fn route(&self, parts: &Parts, body: Body) -> Response {
+        if let Some(config) = self.forward_auth(parts) {
+            let answer = Box::pin(endpoints::forward_auth(self, config, parts));
             return self.or_failure("", answer.await);
         }
         let path = routes::decode(parts.uri.path());
@@ -136,12 +109,12 @@ impl Sidecar {
         }
         match route {
             Route::AuthorizationHeader(target) => {
-                self.or_failure(target.api, endpoints::authorization_header(self, target, &parts).await)
+                self.or_failure(target.api, endpoints::authorization_header(self, target, parts).await)
             }
             Route::Validate => self.or_failure("", endpoints::validate(self, &parts.headers).await),
             Route::DownstreamApi(target) => {
                 // A large future for a slow route: on the heap, so that the fast ones stay small.
-                let call = Box::pin(endpoints::downstream_api(self, target, &parts, body));
+                let call = Box::pin(endpoints::downstream_api(self, target, parts, body));
                 self.or_failure(target.api, call.await)
             }
             Route::Alive => endpoints::alive(),
@@ -155,6 +128,26 @@ impl Sidecar {
 
     fn or_failure(&self, api: &str, result: Result<Response, Failure>) -> Response {
         result.unwrap_or_else(|failure| failure.into_response(api, self.config.mode))
+    }
+}
+
+/// The door, and behind it the routes, which are few and matched by hand: no router stands before them.
+impl App for Sidecar {
+    fn answer(self: Arc<Self>, request: Request, peer: Peer) -> Answer {
+        let (parts, body) = request.into_parts();
+        let origin = match self.admit(&parts, peer) {
+            Ok(Admitted::Asked(origin)) => origin,
+            Ok(Admitted::Preflight(response)) => return Box::pin(ready(response)),
+            Err(away) => {
+                events::turned_away(away);
+                return Box::pin(ready(away.into_response()));
+            }
+        };
+        let answer = async move {
+            let response = self.route(&parts, body).await;
+            if let Some(origin) = origin { door::allow_origin(response, origin) } else { response }
+        };
+        Box::pin(answer)
     }
 }
 

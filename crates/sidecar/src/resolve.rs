@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn assertion() -> UserAssertion {
-        UserAssertion { token: Arc::new(Secret::new("t")), hash: [7; 32], tenant: None, user: None }
+        UserAssertion { token: Arc::new(sidekey_entra::UserToken::new(Secret::new("t"))), tenant: None, user: None }
     }
 
     fn strict(gate: Gate, name: &str, query: &str, assertion: Option<&UserAssertion>) -> Result<TokenRequest, Failure> {
@@ -146,9 +146,10 @@ mod tests {
 
     #[test]
     fn users_tokens_are_exchanged_with_the_profiles_options() {
-        let request = strict(Gate::Header, "user", "", Some(&assertion())).unwrap();
+        let user = assertion();
+        let request = strict(Gate::Header, "user", "", Some(&user)).unwrap();
         assert!(request.force_refresh && request.scopes.to_string() == "User.Read");
-        assert!(matches!(request.flow, Flow::OnBehalfOf(assertion) if assertion.hash == [7; 32]));
+        assert!(matches!(request.flow, Flow::OnBehalfOf(found) if Arc::ptr_eq(&found.token, &user.token)));
         let nobody = strict(Gate::Header, "User", "", None);
         assert!(matches!(nobody, Err(F::Acquire(AcquireError::NoUser))));
     }

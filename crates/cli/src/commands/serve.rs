@@ -46,13 +46,13 @@ impl Serve {
             listeners.push(listener);
         }
         let limits = settings.sidecar.limits();
-        let router = app::build(settings, shutdown.clone())?;
+        let sidecar = app::build(settings, shutdown.clone())?;
         shutdown.on_signals();
         for listener in &listeners {
             tracing::info!(category = app::LIFETIME, "Now listening on: {}", listener.url());
         }
         tracing::info!(category = app::LIFETIME, "Application started. Press Ctrl+C to shut down.");
-        listen::serve(listeners, router, limits, shutdown, DRAIN).await;
+        listen::serve(listeners, sidecar, limits, shutdown, DRAIN).await;
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ impl Authority {
     pub(crate) async fn serve(self, shutdown: Shutdown) {
         let serve = |listener, scheme| {
             let router = self.emulator.router_for(&self.https, scheme);
-            listen::serve(vec![listener], router, Limits::default(), shutdown.clone(), DRAIN)
+            listen::serve(vec![listener], Arc::new(router), Limits::default(), shutdown.clone(), DRAIN)
         };
         tokio::join!(serve(self.plain, Scheme::Http), serve(self.secure, Scheme::Https));
     }

@@ -5,13 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use axum::Router;
 use sidekey_config::Configuration;
 use sidekey_emulator::{Emulator, Options};
 use sidekey_entra::Entra;
 use sidekey_host::{
     Shutdown, SystemClock, client,
-    listen::{self, Address, Endpoint, Limits, Listener, Protocols},
+    listen::{self, Address, App, Endpoint, Limits, Listener, Protocols},
 };
 
 use super::{
@@ -28,8 +27,8 @@ pub(crate) struct Stage {
     pub(crate) authority: Authority,
     pub(crate) sidecar: Listener,
     pub(crate) downstream: Listener,
-    sidecar_router: Router,
-    sample_router: Router,
+    sidecar_app: Arc<dyn App>,
+    sample_app: Arc<dyn App>,
     shutdown: Shutdown,
     ca: CaFile,
 }
@@ -42,8 +41,8 @@ impl Stage {
         let sidecar = bind_or_free("sidecar", plain(), ports.sidecar).await?;
         let downstream = bind_or_free("sample API", plain(), ports.downstream).await?;
         Ok(Self {
-            sidecar_router: sidecar_router(&authority.http, &downstream.url(), shutdown.clone())?,
-            sample_router: sample_api::router(SampleApi { entra: sample_engine(&authority.http)?, emulator }),
+            sidecar_app: sidecar_app(&authority.http, &downstream.url(), shutdown.clone())?,
+            sample_app: Arc::new(sample_api::router(SampleApi { entra: sample_engine(&authority.http)?, emulator })),
             ca: CaFile::write(&authority.ca_pem()?)?,
             authority,
             sidecar,
@@ -59,17 +58,16 @@ impl Stage {
 
     /// Serves until shutdown.
     pub(crate) async fn serve(self) {
-        let serve =
-            |listener, router| listen::serve(vec![listener], router, Limits::default(), self.shutdown.clone(), DRAIN);
+        let serve = |listener, app| listen::serve(vec![listener], app, Limits::default(), self.shutdown.clone(), DRAIN);
         tokio::join!(
             self.authority.serve(self.shutdown.clone()),
-            serve(self.sidecar, self.sidecar_router),
-            serve(self.downstream, self.sample_router),
+            serve(self.sidecar, self.sidecar_app),
+            serve(self.downstream, self.sample_app),
         );
     }
 }
 
-fn sidecar_router(authority: &str, downstream: &str, shutdown: Shutdown) -> anyhow::Result<Router> {
+fn sidecar_app(authority: &str, downstream: &str, shutdown: Shutdown) -> anyhow::Result<Arc<dyn App>> {
     let configuration = Configuration::from_pairs([
         ("AzureAd:Instance", authority),
         ("AzureAd:TenantId", TENANT),
@@ -85,7 +83,7 @@ fn sidecar_router(authority: &str, downstream: &str, shutdown: Shutdown) -> anyh
     ]);
     let (settings, warnings) = configuration.bind(|root| app::Settings::read(root, "Development"))?;
     app::log_warnings(&warnings);
-    app::build(settings, shutdown)
+    Ok(app::build(settings, shutdown)?)
 }
 
 /// The sample API judges tokens with the same rules as the sidecar does, as an application of its own.

@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use serde_json::Value;
 use sidekey_config::Configuration;
 use sidekey_emulator::{Emulator, Options, Scheme};
 use sidekey_entra::Entra;
 use sidekey_host::{
     Clock, ManualClock, Shutdown, SystemClock, client as http,
-    listen::{self, Address, Endpoint, Limits, Listener, Protocols},
+    listen::{self, Address, App, Endpoint, Limits, Listener, Protocols},
 };
 use sidekey_sidecar::Sidecar;
 
@@ -35,7 +34,7 @@ impl World {
         let emulator = Emulator::new(Emulator::DEFAULT_DIRECTORY, options, shared).unwrap();
         let (listener, address) = listener().await;
         let origin = format!("http://{address}/");
-        serve(listener, emulator.router_for(&origin, Scheme::Http), &shutdown);
+        serve(listener, Arc::new(emulator.router_for(&origin, Scheme::Http)), &shutdown);
         let mut world = Self { clock, emulator: address, sidecar: address, shutdown };
         world.sidecar = world.start_sidecar(pinned).await;
         world
@@ -70,7 +69,7 @@ impl World {
         let client = || http::build(&http::ClientOptions::default()).unwrap();
         let entra = Entra::new(entra, client(), Arc::clone(&self.clock) as Arc<dyn Clock>);
         let (listener, address) = listener().await;
-        serve(listener, Sidecar::new(sidecar, entra, client(), self.shutdown.clone()).router(), &self.shutdown);
+        serve(listener, Sidecar::new(sidecar, entra, client(), self.shutdown.clone()), &self.shutdown);
         address
     }
 
@@ -124,9 +123,9 @@ async fn listener() -> (Listener, SocketAddr) {
     (listener, url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap())
 }
 
-fn serve(listener: Listener, router: Router, shutdown: &Shutdown) {
+fn serve(listener: Listener, app: Arc<dyn App>, shutdown: &Shutdown) {
     let shutdown = shutdown.clone();
-    tokio::spawn(listen::serve(vec![listener], router, Limits::default(), shutdown, Duration::from_secs(1)));
+    tokio::spawn(listen::serve(vec![listener], app, Limits::default(), shutdown, Duration::from_secs(1)));
 }
 
 const CERTIFICATE: &str = "orders-web-signing";

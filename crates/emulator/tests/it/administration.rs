@@ -162,7 +162,7 @@ async fn https_works_with_the_authority_and_metadata_follows_it() {
     let (url, port) = (listener.url(), listener.port().unwrap());
     let app = emulator.router_for(&url, Scheme::Https);
     let shutdown = Shutdown::new();
-    let server = tokio::spawn(listen::serve(vec![listener], app, Limits::default(), shutdown.clone(), DRAIN));
+    let server = tokio::spawn(listen::serve(vec![listener], Arc::new(app), Limits::default(), shutdown.clone(), DRAIN));
     let authority = reqwest::Certificate::from_pem(emulator.ca_pem().unwrap().as_bytes()).unwrap();
     let names = [
         "localhost",

@@ -36,8 +36,13 @@ impl VaultFixture {
         let port = listener.port().unwrap();
         let router = fixture.emulator.router_for(ORIGIN, Scheme::Https);
         let shutdown = Shutdown::new();
-        let serve =
-            listen::serve(vec![listener], router, Limits::default(), shutdown.clone(), Duration::from_millis(10));
+        let serve = listen::serve(
+            vec![listener],
+            Arc::new(router),
+            Limits::default(),
+            shutdown.clone(),
+            Duration::from_millis(10),
+        );
         tokio::spawn(serve);
         let client = client(&fixture.emulator.ca_pem().unwrap(), port);
         Self { fixture, port, client, shutdown }

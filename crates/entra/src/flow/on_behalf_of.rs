@@ -13,7 +13,7 @@ pub(super) fn plan<'a>(
     config: &'a Config,
 ) -> Result<Plan<'a>, AcquireError> {
     let tenant = tenant(request, assertion.tenant.as_ref(), config);
-    Ok(Plan { tenant, agent: None, identity: Identity::User(assertion.hash), scopes: user_scopes(request)? })
+    Ok(Plan { tenant, agent: None, identity: Identity::User(assertion.token.hash()), scopes: user_scopes(request)? })
 }
 
 /// The user's own tenant, unless the request names one: the user is known there, whatever tenant is configured.
@@ -31,7 +31,7 @@ pub(super) fn form(request: &TokenRequest, assertion: &UserAssertion, plan: &Pla
     form.push("scope", user_scope(plan));
     form.push("grant_type", grant::JWT_BEARER);
     match request.composite.as_deref().map(CompositeAssertion::parts) {
-        None => form.push_secret("assertion", assertion.token.as_ref().clone()),
+        None => form.push_secret("assertion", assertion.token.secret().clone()),
         Some((assertion, sub_assertion)) => {
             form.push_secret("assertion", assertion.clone());
             form.push_secret("sub_assertion", sub_assertion.clone());

@@ -18,8 +18,7 @@ fn request(flow: Flow, scopes: &str) -> TokenRequest {
 
 fn of_user(tenant: Option<&str>) -> Flow {
     Flow::OnBehalfOf(crate::UserAssertion {
-        token: std::sync::Arc::new(Secret::new("t")),
-        hash: [7; 32],
+        token: std::sync::Arc::new(crate::UserToken::new(Secret::new("t"))),
         tenant: tenant.map(|tenant| tenant.parse().unwrap()),
         user: None,
     })

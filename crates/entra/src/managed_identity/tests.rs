@@ -172,7 +172,13 @@ impl World {
         let listener = Listener::bind(&Endpoint { address, tls, protocols: Protocols::Http1 }).await.unwrap();
         let (url, shutdown) = (listener.url(), Shutdown::new());
         let app = Router::new().fallback(answer).with_state(Arc::clone(&script));
-        tokio::spawn(serve(vec![listener], app, Limits::default(), shutdown.clone(), Duration::ZERO));
+        tokio::spawn(serve(
+            vec![listener],
+            std::sync::Arc::new(app),
+            Limits::default(),
+            shutdown.clone(),
+            Duration::ZERO,
+        ));
         Self { url, script, folder, shutdown }
     }
 

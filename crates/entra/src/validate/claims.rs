@@ -179,8 +179,9 @@ fn is_app(kind: Option<&str>, holder: &Holder) -> bool {
 
 /// The GUID that is the first segment of an issuer's path, as in `https://sts.windows.net/{guid}/`.
 fn tenant_in_issuer(issuer: &str) -> Option<&str> {
-    let (_, rest) = issuer.split_once("://")?;
-    let segment = rest.split('/').nth(1)?;
+    let mut segments = issuer.split('/');
+    let is_url = segments.next()?.ends_with(':') && segments.next()?.is_empty();
+    let segment = segments.nth(1).filter(|_| is_url)?;
     (segment.len() == GUID_LENGTH && Uuid::try_parse(segment).is_ok()).then_some(segment)
 }
 

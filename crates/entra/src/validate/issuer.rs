@@ -16,14 +16,14 @@ use super::{
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct IssuerPattern {
     text: Box<str>,
-    /// How many times `{tenantid}` is in the text.
-    placeholders: usize,
+    /// What stands around each `{tenantid}` of the text.
+    parts: Box<[Box<str>]>,
 }
 
 impl IssuerPattern {
     /// Any text.
     pub(crate) fn new(text: &str) -> Self {
-        Self { text: text.into(), placeholders: text.matches(PLACEHOLDER).count() }
+        Self { text: text.into(), parts: text.split(PLACEHOLDER).map(Box::from).collect() }
     }
 
     /// The text with its placeholders.
@@ -34,7 +34,7 @@ impl IssuerPattern {
 
     /// Whether tokens of many tenants match.
     pub(crate) fn is_template(&self) -> bool {
-        self.placeholders > 0
+        self.parts.len() > 1
     }
 
     /// Whether this is the issuer of that tenant; a template matches no issuer without one.
@@ -43,10 +43,10 @@ impl IssuerPattern {
             return *self.text == *issuer;
         }
         let Some(tenant) = tenant else { return false };
-        let mut parts = self.text.split(PLACEHOLDER);
-        let mut rest = parts.next().and_then(|first| issuer.strip_prefix(first));
+        let mut parts = self.parts.iter();
+        let mut rest = parts.next().and_then(|first| issuer.strip_prefix(&**first));
         for part in parts {
-            rest = rest.and_then(|rest| rest.strip_prefix(tenant)?.strip_prefix(part));
+            rest = rest.and_then(|rest| rest.strip_prefix(tenant)?.strip_prefix(&**part));
         }
         rest == Some("")
     }
@@ -104,6 +104,10 @@ pub(super) fn check_pinning(signer: Signer<'_>, claims: &Claims) -> Result<(), R
         let key = key.of_tenant(tenant);
         [Some(signer.metadata), signer.main].into_iter().flatten().any(|own| own.of_tenant(tenant) == key)
     };
+    // A template that matches has the tenant in it.
+    if key.is_template() && key.matches(issuer, Some(tenant)) {
+        return Ok(());
+    }
     if issuer.contains(tenant) && (key.matches(issuer, Some(tenant)) || authority_s_own()) {
         return Ok(());
     }

@@ -36,13 +36,14 @@ use crate::{
     Config,
     credential::Surroundings,
     metadata::{Document, KeySet, Metadata, PublishedKey},
+    request::{UserToken, sha256},
 };
 use claims::Claims;
 use decrypt::{Decryptor, is_encrypted};
 use judge::{Signer, check_type, judge, judge_unsigned};
 use pop::PopJudge;
 pub(crate) use rejection::Echo;
-use remembered::{Digest, Remembered, digest_of};
+use remembered::Remembered;
 use rules::Rules;
 
 /// Judges tokens by the rules of one configuration.
@@ -80,15 +81,20 @@ impl Validator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::Malformed(JoseError::TooLarge.to_string()));
         }
-        let (now, digest) = (self.clock.now(), digest_of(token));
-        if let Some(known) = self.remembered.as_ref().and_then(|remembered| remembered.get(&digest)) {
-            let keys = self.document(&known.claims).current(now);
-            if let Some(keys) = keys.filter(|keys| keys.contains(&known.key)) {
-                return self.judge_again(known, &keys, now);
+        let now = self.clock.now();
+        // On the heap, so that what comes most, a token that is remembered, makes a small future.
+        let anew = || Box::pin(self.judge_anew(token, now));
+        let Some(remembered) = &self.remembered else { return anew().await };
+        let digest = sha256(token);
+        if let Some(known) = remembered.get(&digest) {
+            if let Some(verdict) = self.judge_again(known, now) {
+                return verdict.inspect_err(|_| remembered.forget(&digest));
             }
-            self.forget(&digest);
+            remembered.forget(&digest);
         }
-        self.judge_anew(token, digest, now).await
+        let verified = anew().await?;
+        remembered.keep(digest, Arc::clone(&verified));
+        Ok(verified)
     }
 
     /// Whether the token has one of the configured `AzureAd:Scopes` (or, for an app, one of `AzureAd:Roles`). `Err` is the
@@ -103,46 +109,19 @@ impl Validator {
         authorize::authorize_pop(&self.rules, token)
     }
 
-    fn judge_again(
-        &self,
-        known: Arc<VerifiedToken>,
-        keys: &KeySet,
-        now: UnixTime,
-    ) -> Result<Arc<VerifiedToken>, Rejection> {
-        let main = names_another_issuer(&known.key, keys).then(|| self.metadata.main().current(now)).flatten();
-        match judge(&self.rules, signer(keys, &known.key, main.as_deref()), &known.claims, now) {
-            Ok(()) => Ok(known),
-            Err(rejection) => {
-                self.forget(&known.digest);
-                Err(rejection)
-            }
-        }
+    /// `None` if the key that signed the token does not count any more, so that another one must be looked for.
+    fn judge_again(&self, known: Arc<VerifiedToken>, now: UnixTime) -> Option<Result<Arc<VerifiedToken>, Rejection>> {
+        let keys = self.document(&known.claims).current(now).filter(|keys| keys.contains(&known.key))?;
+        let main = names_another_issuer(&known.key, &keys).then(|| self.metadata.main().current(now)).flatten();
+        let verdict = judge(&self.rules, signer(&keys, &known.key, main.as_deref()), &known.claims, now);
+        Some(verdict.map(|()| known))
     }
 
-    async fn judge_anew(&self, token: &str, digest: Digest, now: UnixTime) -> Result<Arc<VerifiedToken>, Rejection> {
-        let (token, hash) = match &self.decryptor {
-            Some(decryptor) if is_encrypted(token) => {
-                let inner = decryptor.open(token).await?;
-                let hash = digest_of(inner.expose());
-                (inner, hash)
-            }
-            _ => (Secret::new(token), digest),
+    async fn judge_anew(&self, token: &str, now: UnixTime) -> Result<Arc<VerifiedToken>, Rejection> {
+        let token = match &self.decryptor {
+            Some(decryptor) if is_encrypted(token) => decryptor.open(token).await?,
+            _ => Secret::new(token),
         };
-        let verified = self.judge_signed(token, digest, hash, now).await?;
-        if let Some(remembered) = &self.remembered {
-            remembered.keep(Arc::clone(&verified));
-        }
-        Ok(verified)
-    }
-
-    /// Judges a signed token; `digest` is of what came, `hash` of the token itself.
-    async fn judge_signed(
-        &self,
-        token: Secret,
-        digest: Digest,
-        hash: Digest,
-        now: UnixTime,
-    ) -> Result<Arc<VerifiedToken>, Rejection> {
         let jws = self.take_apart(token.expose())?;
         let read = claims::read(jws.unverified_payload())?;
         let algorithm = self.algorithm(&jws)?;
@@ -151,7 +130,7 @@ impl Validator {
         let main = if names_another_issuer(&key, &keys) { self.metadata.main().keys(now).await.ok() } else { None };
         judge(&self.rules, signer(&keys, &key, main.as_deref()), &read.0, now)?;
         check_type(jws.header())?;
-        VerifiedToken::new(token, digest, hash, &jws, read, key).map(Arc::new)
+        VerifiedToken::new(UserToken::new(token), &jws, read, key).map(Arc::new)
     }
 
     fn algorithm(&self, jws: &UnverifiedJws<'_>) -> Result<Algorithm, Rejection> {
@@ -230,12 +209,6 @@ impl Validator {
 
     fn algorithm_refused(&self, found: String) -> Rejection {
         Rejection::Algorithm { found, allowed: self.rules.algorithm_names() }
-    }
-
-    fn forget(&self, digest: &Digest) {
-        if let Some(remembered) = &self.remembered {
-            remembered.forget(digest);
-        }
     }
 }
 

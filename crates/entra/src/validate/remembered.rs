@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use quick_cache::{Weighter, sync::Cache};
 
 use super::VerifiedToken;
@@ -30,8 +29,8 @@ impl Remembered {
         self.tokens.get(digest)
     }
 
-    pub(super) fn keep(&self, token: Arc<VerifiedToken>) {
-        self.tokens.insert(token.digest, token);
+    pub(super) fn keep(&self, digest: Digest, token: Arc<VerifiedToken>) {
+        self.tokens.insert(digest, token);
     }
 
     #[cfg(test)]
@@ -49,13 +48,6 @@ impl Remembered {
     }
 }
 
-/// The hash by which a token is remembered and named.
-pub(super) fn digest_of(token: &str) -> Digest {
-    let mut out = Digest::default();
-    out.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
-    out
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Weight;
 
@@ -66,7 +58,7 @@ impl Weighter<Digest, Arc<VerifiedToken>> for Weight {
 }
 
 fn bytes_of(token: &VerifiedToken) -> usize {
-    token.assertion.token.expose().len() + token.claims_json.len()
+    token.assertion.token.secret().expose().len() + token.claims_json.len()
 }
 
 /// Token and claims up to this size count as one entry.

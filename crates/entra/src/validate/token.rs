@@ -4,14 +4,12 @@ use std::{fmt, sync::Arc};
 
 use sidekey_host::UnixTime;
 use sidekey_jose::{VerifiedJws, minify};
-use sidekey_oauth::Secret;
 
 use super::{
     Rejection,
     claims::{Claims, Holder},
-    remembered::Digest,
 };
-use crate::{UserAssertion, metadata::PublishedKey};
+use crate::{UserAssertion, metadata::PublishedKey, request::UserToken};
 
 /// A token that was judged good.
 pub struct VerifiedToken {
@@ -31,8 +29,6 @@ pub struct VerifiedToken {
     pub client: Option<String>,
     /// Whether this is an app's own token.
     pub is_app: bool,
-    /// The hash of the token as it came, its encryption included: what it is remembered by.
-    pub(super) digest: Digest,
     /// What it is judged by, now and each time that it comes again.
     pub(super) claims: Claims,
     /// The key that its signature was checked with.
@@ -40,12 +36,9 @@ pub struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    /// Keeps what a checked signature vouches for. The token is the signed one, `digest` of the one that came; the claims
-    /// are those of the same payload.
+    /// Keeps what a checked signature vouches for: the signed token, and the claims of its payload.
     pub(super) fn new(
-        token: Secret,
-        digest: Digest,
-        hash: Digest,
+        token: UserToken,
         jws: &VerifiedJws,
         (claims, holder): (Claims, Holder),
         key: Arc<PublishedKey>,
@@ -54,7 +47,6 @@ impl VerifiedToken {
             .map_err(|_| Rejection::Malformed("the payload is not UTF-8".to_owned()))?;
         let assertion = UserAssertion {
             token: Arc::new(token),
-            hash,
             tenant: claims.tenant.as_deref().and_then(|tenant| tenant.parse().ok()),
             user: holder.object_id,
         };
@@ -67,7 +59,6 @@ impl VerifiedToken {
             subject: holder.subject,
             client: claims.client.clone(),
             is_app: holder.is_app,
-            digest,
             claims,
             key,
         })

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, response::Response, routing::future::RouteFuture};
+use axum::{body::Body, response::Response};
 use futures_util::{FutureExt as _, future::CatchUnwind};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::{
@@ -25,10 +25,9 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
-use tower::Service as _;
 
 use super::{
-    Limits, Peer, Protocols,
+    Answer, App, Limits, Peer, Protocols,
     activity::{Activity, Verdict},
     stream::{NotedStream, ReadAhead, Transport},
 };
@@ -48,9 +47,9 @@ pub(super) enum Stage {
 pub(super) type Tls = Option<Arc<arc_swap::ArcSwap<rustls::ServerConfig>>>;
 
 /// What all connections of an endpoint share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) app: Router,
+    pub(super) app: Arc<dyn App>,
     pub(super) tls: Tls,
     pub(super) protocols: Protocols,
     pub(super) limits: Limits,
@@ -128,7 +127,7 @@ impl Shared {
             Version::Http2 => Activity::of_http2(started),
         });
         let io = TokioIo::new(NotedStream::new(stream, ahead, Arc::clone(&activity)));
-        let service = ConnectionService { app: self.app.clone(), peer, activity: Arc::clone(&activity) };
+        let service = ConnectionService { app: Arc::clone(&self.app), peer, activity: Arc::clone(&activity) };
         match version {
             Version::Http1 => self.drive(http1(&self.limits).serve_connection(io, service), &activity).await,
             Version::Http2 => self.drive(http2(&self.limits).serve_connection(io, service), &activity).await,
@@ -191,9 +190,9 @@ enum Version {
     Http2,
 }
 
-/// The application as one connection sees it: every request carries the peer, and a panic is one failed request.
+/// The application as one connection sees it: every request comes with its peer, and a panic is one failed request.
 struct ConnectionService {
-    app: Router,
+    app: Arc<dyn App>,
     peer: Peer,
     activity: Arc<Activity>,
 }
@@ -203,11 +202,10 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
     type Error = Infallible;
     type Future = Handling;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.activity.called();
-        request.extensions_mut().insert(self.peer);
         let is_last = has_odd_encoding(request.headers());
-        let answer = AssertUnwindSafe(self.app.clone().call(request)).catch_unwind();
+        let answer = AssertUnwindSafe(Arc::clone(&self.app).answer(request.map(Body::new), self.peer)).catch_unwind();
         Handling { answer, activity: Arc::clone(&self.activity), is_last }
     }
 }
@@ -216,7 +214,7 @@ pin_project_lite::pin_project! {
     /// The application at work on one request.
     struct Handling {
         #[pin]
-        answer: CatchUnwind<AssertUnwindSafe<RouteFuture<Infallible>>>,
+        answer: CatchUnwind<AssertUnwindSafe<Answer>>,
         activity: Arc<Activity>,
         // Whether nothing behind this request is looked at.
         is_last: bool,
@@ -230,11 +228,11 @@ impl Future for Handling {
         let this = self.project();
         let answer = ready!(this.answer.poll(cx));
         this.activity.answered();
-        let Ok(mut response) = answer.unwrap_or_else(|_| {
+        let mut response = answer.unwrap_or_else(|_| {
             tracing::error!("a request handler panicked; the request was answered with 500");
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            Ok(response)
+            response
         });
         if *this.is_last {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -2,7 +2,6 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -10,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Limits, Listener, Peer,
+    App, Limits, Listener, Peer,
     bind::Bound,
     connection::{Shared, Stage, reached},
     stream::Transport,
@@ -18,7 +17,7 @@ use super::{
 use crate::Shutdown;
 
 /// Serves until shutdown, then drains for at most `drain`.
-pub async fn serve(listeners: Vec<Listener>, app: Router, limits: Limits, shutdown: Shutdown, drain: Duration) {
+pub async fn serve(listeners: Vec<Listener>, app: Arc<dyn App>, limits: Limits, shutdown: Shutdown, drain: Duration) {
     let (stage, receiver) = watch::channel(Stage::Serving);
     let max = u32::try_from(limits.max_connections).unwrap_or(u32::MAX).min(MAX_PERMITS);
     let gate =

@@ -16,7 +16,7 @@ async fn redirects_are_not_followed_and_cookies_not_kept() {
     let cookies =
         |headers: http::HeaderMap| async move { ([("set-cookie", "a=b")], format!("{:?}", headers.get("cookie"))) };
     let app = Router::new().route("/", get(|| async { Redirect::temporary("/cookie") })).route("/cookie", get(cookies));
-    tokio::spawn(serve(vec![listener], app, Limits::default(), Shutdown::new(), PATIENCE));
+    tokio::spawn(serve(vec![listener], std::sync::Arc::new(app), Limits::default(), Shutdown::new(), PATIENCE));
     let client = client::build(&ClientOptions::default()).unwrap();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 307);
     for _ in 0..2 {

@@ -196,7 +196,13 @@ async fn two_listeners_share_one_server() {
     let urls = [first.url(), second.url()];
     let shutdown = sidekey_host::Shutdown::new();
     let app = axum::Router::new().route("/", axum::routing::get(|| async { "both" }));
-    let serving = sidekey_host::listen::serve(vec![first, second], app, Limits::default(), shutdown.clone(), PATIENCE);
+    let serving = sidekey_host::listen::serve(
+        vec![first, second],
+        std::sync::Arc::new(app),
+        Limits::default(),
+        shutdown.clone(),
+        PATIENCE,
+    );
     let serving = tokio::spawn(serving);
     let client = client::build(&ClientOptions::default()).unwrap();
     for url in urls {

@@ -43,7 +43,7 @@ pub(crate) async fn start_at(endpoint: &Endpoint, limits: Limits, drain: Duratio
     let shutdown = Shutdown::new();
     let (release, entered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let app = router(Arc::clone(&release), Arc::clone(&entered));
-    let serving = tokio::spawn(serve(vec![listener], app, limits, shutdown.clone(), drain));
+    let serving = tokio::spawn(serve(vec![listener], Arc::new(app), limits, shutdown.clone(), drain));
     World { url, port, shutdown, release, entered, serving }
 }
 

@@ -3,6 +3,7 @@
 mod names;
 mod strict;
 
+use memchr::memchr2;
 use serde::de::{Deserializer as _, Visitor};
 use serde_json::{Map, Value};
 
@@ -55,24 +56,25 @@ pub fn minify(json: &[u8]) -> Vec<u8> {
 
 /// The first blank outside of strings. The text begins outside of one.
 fn first_blank(json: &[u8]) -> Option<usize> {
-    let mut bytes = json.iter().enumerate();
-    while let Some((index, byte)) = bytes.next() {
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
         match byte {
-            b' ' | b'\t' | b'\n' | b'\r' => return Some(index),
-            b'"' => skip_string(&mut bytes),
-            _ => (),
+            b' ' | b'\t' | b'\n' | b'\r' => return Some(at),
+            b'"' => at = end_of_string(json, at + 1)?,
+            _ => at += 1,
         }
     }
     None
 }
 
-fn skip_string<'a>(bytes: &mut impl Iterator<Item = (usize, &'a u8)>) {
-    while let Some((_, byte)) = bytes.next() {
-        match byte {
-            b'"' => return,
+/// The place behind the quote that ends a string, most of a payload; hence the search that looks at many bytes at a time.
+fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', json.get(at..)?)?;
+        match json.get(at)? {
+            b'"' => return Some(at + 1),
             // Whatever is escaped, its first character is not the end; the rest of `\u0022` is no quote either.
-            b'\\' => drop(bytes.next()),
-            _ => (),
+            _ => at += 2,
         }
     }
 }

@@ -33,7 +33,7 @@ impl JweHeader {
         let alg = alg.parse()?;
         let enc = take_text(&mut members, "enc")?.ok_or(JoseError::Malformed("the header has no `enc`"))?;
         let enc = enc.parse()?;
-        if members.contains_key("zip") {
+        if members.take("zip").is_some() {
             return Err(JoseError::Compressed);
         }
         Ok(Self {

@@ -18,11 +18,12 @@ pub(crate) fn preflight(method: &Method, headers: &http::HeaderMap) -> Option<Re
 }
 
 /// Lets a listed origin read a reply.
-pub(crate) fn allow_origin(response: &mut Response, origin: HeaderValue) {
+pub(crate) fn allow_origin(mut response: Response, origin: HeaderValue) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    response
 }
 
 const EXPOSED: &str = "WWW-Authenticate, Retry-After, X-Sidekey-Reason";

@@ -48,7 +48,7 @@ pub(crate) struct Door {
 pub(crate) enum TurnedAway {
     /// The peer is not of this host and not listed.
     #[error("its peer {0:?} is not on this host; list its range in `Sidecar:AllowedCallers` to let it in")]
-    Caller(Option<Peer>),
+    Caller(Peer),
     /// The peer asks too often.
     #[error("its peer asks more often than `Sidecar:RateLimit` allows; it may come again in {} ms", .0.as_millis())]
     TooOften(Duration),
@@ -65,12 +65,7 @@ pub(crate) enum TurnedAway {
 
 impl Door {
     /// Judges a request but for its key. `Ok` holds the origin of a web page that may read the reply.
-    pub(crate) fn admit(
-        &self,
-        peer: Option<Peer>,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Option<HeaderValue>, TurnedAway> {
+    pub(crate) fn admit(&self, peer: Peer, uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue>, TurnedAway> {
         self.admit_caller(peer, headers)?;
         if !self.hosts.allow(uri, headers) {
             return Err(TurnedAway::Host);
@@ -83,7 +78,7 @@ impl Door {
     }
 
     /// Judges the peer: whether it may come in, by the socket alone, and whether so often.
-    pub(crate) fn admit_caller(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), TurnedAway> {
+    pub(crate) fn admit_caller(&self, peer: Peer, headers: &HeaderMap) -> Result<(), TurnedAway> {
         if !self.knows(peer) {
             return Err(TurnedAway::Caller(peer));
         }
@@ -100,16 +95,15 @@ impl Door {
         }
     }
 
-    /// Whether a caller may come in, by its socket alone. One that the listener did not tell of may not.
-    fn knows(&self, peer: Option<Peer>) -> bool {
+    /// Whether a caller may come in, by its socket alone.
+    fn knows(&self, peer: Peer) -> bool {
         match peer {
             _ if self.anyone => true,
-            Some(Peer::Unix { uid }) => uid.is_some_and(|uid| self.uids.contains(&uid)),
-            Some(Peer::Tcp(address)) => {
+            Peer::Unix { uid } => uid.is_some_and(|uid| self.uids.contains(&uid)),
+            Peer::Tcp(address) => {
                 let ip = address.ip().to_canonical();
                 ip.is_loopback() || self.callers.iter().any(|net| net.contains(&ip))
             }
-            None => false,
         }
     }
 }
@@ -157,7 +151,7 @@ mod tests {
 
     #[test]
     fn callers_are_judged_by_their_socket() {
-        let unix = |uid| Some(Peer::Unix { uid });
+        let unix = |uid| Peer::Unix { uid };
         for known in [
             "127.0.0.1:1",
             "127.255.0.9:1",
@@ -167,23 +161,23 @@ mod tests {
             "[::ffff:10.244.0.1]:1",
             "[fd00::1]:1",
         ] {
-            assert!(door().knows(Some(tcp(known))), "{known}");
+            assert!(door().knows(tcp(known)), "{known}");
         }
         for unknown in ["10.245.0.1:1", "192.168.0.1:1", "[::2]:1", "[::ffff:128.0.0.1]:1", "0.0.0.0:1", "[fe80::1]:1"]
         {
-            assert!(!door().knows(Some(tcp(unknown))), "{unknown}");
+            assert!(!door().knows(tcp(unknown)), "{unknown}");
         }
         assert!(door().knows(unix(Some(1000))) && door().knows(unix(Some(0))));
-        assert!(!door().knows(unix(Some(1001))) && !door().knows(unix(None)) && !door().knows(None));
-        assert!(Door { anyone: true, ..door() }.knows(Some(tcp("8.8.8.8:1"))));
+        assert!(!door().knows(unix(Some(1001))) && !door().knows(unix(None)));
+        assert!(Door { anyone: true, ..door() }.knows(tcp("8.8.8.8:1")));
     }
 
     #[test]
     fn no_header_makes_a_caller_local() {
         let headers = ["x-forwarded-for", "forwarded", "x-real-ip", "x-original-for"]
             .map(|name| (http::HeaderName::from_static(name), HeaderValue::from_static("127.0.0.1")));
-        let admitted = door().admit(Some(tcp("192.168.0.1:1")), &Uri::from_static("/"), &headers.into_iter().collect());
-        assert_eq!(admitted, Err(TurnedAway::Caller(Some(tcp("192.168.0.1:1")))));
+        let admitted = door().admit(tcp("192.168.0.1:1"), &Uri::from_static("/"), &headers.into_iter().collect());
+        assert_eq!(admitted, Err(TurnedAway::Caller(tcp("192.168.0.1:1"))));
     }
 
     #[test]
@@ -192,15 +186,15 @@ mod tests {
             .map(|(name, value)| (name, HeaderValue::from_static(value)))
             .into_iter()
             .collect();
-        let admit = |door: Door, peer| door.admit(Some(tcp(peer)), &Uri::from_static("/"), &headers);
+        let admit = |door: Door, peer| door.admit(tcp(peer), &Uri::from_static("/"), &headers);
         assert!(matches!(admit(door(), "8.8.8.8:1"), Err(TurnedAway::Caller(_))));
         assert_eq!(admit(door(), "127.0.0.1:1"), Err(TurnedAway::Host));
         let any_host = || Door { hosts: Hosts::Any, ..door() };
         assert_eq!(admit(any_host(), "127.0.0.1:1"), Ok(None), "the very origin of the host that is named");
         let other: HeaderMap =
             [(header::ORIGIN, HeaderValue::from_static("https://evil.example"))].into_iter().collect();
-        assert_eq!(any_host().admit(Some(tcp("127.0.0.1:1")), &Uri::from_static("/"), &other), Err(TurnedAway::Origin));
+        assert_eq!(any_host().admit(tcp("127.0.0.1:1"), &Uri::from_static("/"), &other), Err(TurnedAway::Origin));
         let upstream = Door { origins: None, ..any_host() };
-        assert_eq!(upstream.admit(Some(tcp("127.0.0.1:1")), &Uri::from_static("/"), &other), Ok(None));
+        assert_eq!(upstream.admit(tcp("127.0.0.1:1"), &Uri::from_static("/"), &other), Ok(None));
     }
 }

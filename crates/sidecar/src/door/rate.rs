@@ -46,7 +46,6 @@ enum Socket {
     /// An IPv6 network: a single host has all of it.
     Network(u64),
     User(Option<u32>),
-    Unknown,
 }
 
 impl RateLimit {
@@ -57,7 +56,7 @@ impl RateLimit {
     }
 
     /// Counts a request, with the caller key or without. `Err` is the time after which the caller may ask again.
-    pub(crate) fn admit(&self, peer: Option<Peer>, shows_key: bool) -> Result<(), Duration> {
+    pub(crate) fn admit(&self, peer: Peer, shows_key: bool) -> Result<(), Duration> {
         let now = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let Some(slot) = self.slots.get(self.slot(Caller { socket: Socket::of(peer), shows_key })) else {
             return Ok(());
@@ -94,15 +93,14 @@ impl Rate {
 }
 
 impl Socket {
-    fn of(peer: Option<Peer>) -> Self {
+    fn of(peer: Peer) -> Self {
         match peer {
-            Some(Peer::Unix { uid }) => Self::User(uid),
-            Some(Peer::Tcp(address)) if address.ip().to_canonical().is_loopback() => Self::Loopback,
-            Some(Peer::Tcp(address)) => match address.ip().to_canonical() {
+            Peer::Unix { uid } => Self::User(uid),
+            Peer::Tcp(address) if address.ip().to_canonical().is_loopback() => Self::Loopback,
+            Peer::Tcp(address) => match address.ip().to_canonical() {
                 IpAddr::V6(ip) => Self::Network(u64::try_from(ip.to_bits() >> 64).unwrap_or(0)),
                 IpAddr::V4(ip) => Self::Address(ip),
             },
-            None => Self::Unknown,
         }
     }
 }
@@ -123,12 +121,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_passes_and_then_the_rate_holds() {
         let limit = RateLimit::new(10, 3);
-        let admitted = |peer| limit.admit(Some(peer), false).is_ok();
+        let admitted = |peer| limit.admit(peer, false).is_ok();
         for _ in 0..3 {
             assert!(admitted(tcp("10.0.0.1:1")));
         }
         assert_eq!(
-            limit.admit(Some(tcp("10.0.0.1:2")), false),
+            limit.admit(tcp("10.0.0.1:2"), false),
             Err(Duration::from_millis(100)),
             "another port is no other caller"
         );
@@ -145,13 +143,12 @@ mod tests {
     async fn callers_do_not_use_up_each_others_rate_and_loopback_is_one() {
         let limit = RateLimit::new(1, 1);
         let callers = [
-            Some(tcp("127.0.0.1:1")),
-            Some(tcp("10.0.0.1:1")),
-            Some(tcp("10.0.0.2:1")),
-            Some(tcp("[2001:db8::1]:1")),
-            Some(Peer::Unix { uid: Some(0) }),
-            Some(Peer::Unix { uid: Some(1000) }),
-            None,
+            tcp("127.0.0.1:1"),
+            tcp("10.0.0.1:1"),
+            tcp("10.0.0.2:1"),
+            tcp("[2001:db8::1]:1"),
+            Peer::Unix { uid: Some(0) },
+            Peer::Unix { uid: Some(1000) },
         ];
         // In one run of some thousands, two of them share a slot.
         let callers: Vec<_> = callers.iter().flat_map(|peer| [(*peer, false), (*peer, true)]).collect();
@@ -160,11 +157,11 @@ mod tests {
         let admitted = callers.iter().filter(|(peer, shows_key)| limit.admit(*peer, *shows_key).is_ok()).count();
         assert_eq!(admitted, slots.len());
         for same in ["127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            let refused = ["127.0.0.1:1", same].map(|address| limit.admit(Some(tcp(address)), false).is_err());
+            let refused = ["127.0.0.1:1", same].map(|address| limit.admit(tcp(address), false).is_err());
             assert_eq!(refused, [true, true], "{same}");
         }
-        assert_eq!(Socket::of(Some(tcp("[2001:db8::1]:1"))), Socket::of(Some(tcp("[2001:db8::ffff:2]:1"))));
-        assert_eq!(Socket::of(Some(tcp("[::ffff:10.0.0.1]:1"))), Socket::of(Some(tcp("10.0.0.1:1"))));
+        assert_eq!(Socket::of(tcp("[2001:db8::1]:1")), Socket::of(tcp("[2001:db8::ffff:2]:1")));
+        assert_eq!(Socket::of(tcp("[::ffff:10.0.0.1]:1")), Socket::of(tcp("10.0.0.1:1")));
     }
 
     proptest! {

@@ -1,8 +1,10 @@
 //! `GET /AuthorizationHeader/{apiName}` and `GET /AuthorizationHeaderUnauthenticated/{apiName}`: the finished header value.
 
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use serde::Serialize;
+use sidekey_entra::VerifiedToken;
 use utoipa::ToSchema;
 
 use super::downstream_api::{call_options, url};
@@ -22,19 +24,40 @@ pub(crate) async fn authorization_header(
     target: Target<'_>,
     parts: &Parts,
 ) -> Result<Response, Failure> {
-    let (config, entra) = (&sidecar.config, &sidecar.entra);
-    let caller = caller::judge(entra, &parts.headers, target.protected, config.mode).await?;
-    let gate = if target.protected { Gate::Header } else { Gate::HeaderUnauthenticated };
-    let assertion = caller.as_ref().map(|token| &token.assertion);
-    let resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
-    // On the heap, so that what is asked for most, a cached token, makes a small future.
-    if resolved.key.is_some() {
-        return Box::pin(signed(sidecar, target.api, resolved)).await;
+    let caller = caller::judge(&sidecar.entra, &parts.headers, target.protected, sidecar.config.mode).await?;
+    match begin(sidecar, target, parts, caller.as_deref())? {
+        Begun::Done(response) => Ok(response),
+        Begun::Waiting(response) => response.await,
     }
-    let (token, _) = match entra.try_cached(&resolved.request) {
-        Some(cached) => cached,
-        None => Box::pin(entra.acquire(&resolved.request)).await?,
-    };
+}
+
+/// How far an answer comes without waiting. What has to wait is on the heap, so that what is asked for most, a cached token,
+/// makes a small future.
+enum Begun<'s> {
+    Done(Response),
+    Waiting(BoxFuture<'s, Result<Response, Failure>>),
+}
+
+fn begin<'s>(
+    sidecar: &'s Sidecar,
+    target: Target<'s>,
+    parts: &'s Parts,
+    caller: Option<&VerifiedToken>,
+) -> Result<Begun<'s>, Failure> {
+    let gate = if target.protected { Gate::Header } else { Gate::HeaderUnauthenticated };
+    let assertion = caller.map(|token| &token.assertion);
+    let resolved = resolve(&sidecar.config, gate, target.api, parts.uri.query(), assertion)?;
+    if resolved.key.is_some() {
+        return Ok(Begun::Waiting(Box::pin(signed(sidecar, target.api, resolved))));
+    }
+    Ok(match sidecar.entra.try_cached(&resolved.request) {
+        Some((token, _)) => Begun::Done(reply::json(body(token.authorization.expose()))),
+        None => Begun::Waiting(Box::pin(plain(sidecar, resolved))),
+    })
+}
+
+async fn plain(sidecar: &Sidecar, resolved: Resolved<'_>) -> Result<Response, Failure> {
+    let (token, _) = sidecar.entra.acquire(&resolved.request).await?;
     Ok(reply::json(body(token.authorization.expose())))
 }
 

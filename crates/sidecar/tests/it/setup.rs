@@ -70,7 +70,7 @@ impl Setup {
         }
         let url = listeners[0].url();
         // The listeners have a shutdown of their own, so that readiness can be asked for after the end was.
-        tokio::spawn(serve(listeners, sidecar.router(), Limits::default(), Shutdown::new(), Duration::ZERO));
+        tokio::spawn(serve(listeners, sidecar, Limits::default(), Shutdown::new(), Duration::ZERO));
         Self { authority, api, url, socket, _folder: folder, shutdown, client }
     }
 

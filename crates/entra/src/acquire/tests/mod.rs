@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use self::server::{Reply, Server};
 use super::*;
-use crate::{Flow, UserAssertion};
+use crate::{Flow, UserAssertion, UserToken};
 
 /// An engine, its authority and its clock.
 struct Bench {
@@ -80,10 +80,8 @@ fn app() -> TokenRequest {
 }
 
 fn user(token: &str) -> TokenRequest {
-    let hash = digest::digest(&digest::SHA256, token.as_bytes());
     let assertion = UserAssertion {
-        token: Arc::new(Secret::new(token)),
-        hash: hash.as_ref().try_into().unwrap(),
+        token: Arc::new(UserToken::new(Secret::new(token))),
         tenant: Some(OTHER_TENANT.parse().unwrap()),
         user: Some("alice".to_owned()),
     };
