@@ -247,10 +247,14 @@ impl SourceKind {
 }
 
 fn available_names() -> String {
-    let names = SOURCES.iter().filter(|(_, kind)| !matches!(kind, SourceKind::Unavailable));
-    let names = names.map(|(name, _)| *name).chain(FederatedSource::names());
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    let names: Vec<_> = source_types().map(|name| format!("`{name}`")).collect();
     format!("write one of {}", names.join(", "))
+}
+
+/// Every `SourceType` that there is here.
+pub(crate) fn source_types() -> impl Iterator<Item = &'static str> {
+    let own = SOURCES.iter().filter(|(_, kind)| !matches!(kind, SourceKind::Unavailable));
+    own.map(|(name, _)| *name).chain(FederatedSource::names())
 }
 
 /// In the order of Microsoft's enumeration, whose numbers count too.

@@ -20,6 +20,8 @@ use sidekey_oauth::{ClientId, Secret, TenantId};
 use url::Url;
 use uuid::Uuid;
 
+#[cfg(test)]
+pub(crate) use self::credentials::source_types;
 pub use self::key_vault::VaultCertificateConfig;
 pub use crate::credential::FederatedSource;
 use crate::{

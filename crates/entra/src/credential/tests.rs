@@ -1,5 +1,7 @@
 //! The sources together: certificates in every form, the list's order, and what errors say.
 
+mod bad_input;
+
 use std::{fs, path::Path, time::Duration};
 
 use sidekey_jose::{Algorithm, UnverifiedJws, VerifyingKey};
