@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::process::{Process, Settings};
 
 const SETTINGS: Settings<'_> = &[("AzureAd__TenantId", "contoso.com"), ("AzureAd__ClientId", CLIENT)];
@@ -16,6 +18,9 @@ fn core_limit(process: &Process) -> String {
 
 #[test]
 fn the_sidecar_leaves_no_core_dump_and_belongs_to_root_alone() {
+    // What this process may leave, the sidecar would inherit.
+    let limit = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let (process, _) = Process::serve(SETTINGS);
     assert_eq!(core_limit(&process), "0");
     // What the kernel lets a debugger do follows from whom this file belongs to.

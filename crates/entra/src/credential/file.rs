@@ -155,7 +155,10 @@ mod tests {
         use std::os::unix::{fs::PermissionsExt as _, fs::symlink, net::UnixListener};
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let pipe = path("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        // Waits for a reader, who would find a secret.
+        let writer = std::thread::spawn(move || fs::write(pipe, "one"));
         let _socket = UnixListener::bind(path("socket")).unwrap();
         for (name, target) in [("to-pipe", "pipe"), ("to-device", "/dev/zero"), ("loop", "loop"), ("to-folder", ".")] {
             symlink(target, path(name)).unwrap();
@@ -176,6 +179,11 @@ mod tests {
             let error = read(&path(name), "ClientSecretPath").unwrap_err();
             assert!(error.problem.contains(problem), "{name}: {error}");
         }
+        // Nobody came; the writer is let go.
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK;
+        let reader = rustix::fs::open(path("pipe"), flags, rustix::fs::Mode::empty()).unwrap();
+        assert!(writer.join().unwrap().is_ok());
+        drop(reader);
         // Kubernetes: a link in the mounted folder, to a link that is swapped, to the folder with the file.
         fs::create_dir(path("..one")).unwrap();
         fs::write(path("..one/token"), "one").unwrap();

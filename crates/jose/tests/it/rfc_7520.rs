@@ -52,6 +52,23 @@ fn flattened_jws(token: &str) -> String {
 }
 
 #[test]
+fn section_3_public_keys_are_read_without_their_private_halves_and_secret_ones_check_nothing() {
+    for (number, kty, private) in [(13, "RSA", &["d", "p", "q", "dp", "dq", "qi"][..]), (27, "EC", &["d"])] {
+        let (_, key) = figure(TestName::JsonWebSignature, number);
+        assert!(private.iter().all(|member| key.get(member).is_some()), "{kty}: the private form is read");
+        let read: Jwk = serde_json::from_value(key).unwrap();
+        assert_eq!((read.kty.as_str(), read.kid.as_deref()), (kty, Some("bilbo.baggins@hobbiton.example")));
+        let kept = serde_json::to_value(&read).unwrap();
+        assert!(private.iter().all(|member| kept.get(member).is_none()), "{kty}");
+    }
+    // The HMAC key; the AES key of §3.6 has the same type.
+    let (_, secret) = figure(TestName::JsonWebSignature, 35);
+    let secret: Jwk = serde_json::from_value(secret).unwrap();
+    assert_eq!(secret.kty, "oct");
+    assert!(VerifyingKey::from_jwk(&secret).is_err());
+}
+
+#[test]
 fn section_4_1_rs256_verifies() {
     let (token, key) = figure(TestName::JsonWebSignature, 13);
     let payload = verify(&token, &without_alg(key), Algorithm::RS256).unwrap();

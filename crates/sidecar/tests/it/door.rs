@@ -154,8 +154,11 @@ async fn a_caller_who_asks_too_often_is_told_when_to_come_again() {
         assert_ne!(reply.status, 429, "within the burst, and refused ones count too");
     }
     let mut reply = setup.get("/Validate").await;
-    while reply.status != 429 {
+    for _ in 0..1_000 {
         // On a busy machine more than a second may have gone by.
+        if reply.status == 429 {
+            break;
+        }
         reply = setup.get("/Validate").await;
     }
     insta::assert_snapshot!("too often", reply.whole());
@@ -175,10 +178,11 @@ async fn who_shows_no_key_does_not_use_up_the_rate_of_who_does() {
     let setup = Setup::new(&[path, ("Sidecar:RateLimit:RequestsPerSecond", "1")]).await;
     let wrong = ("x-sidekey-caller-key", "0123456789abcdeF");
     let mut statuses = Vec::new();
-    while statuses.last() != Some(&429) {
+    while statuses.last() != Some(&429) && statuses.len() < 1_000 {
         statuses.push(setup.send(Method::GET, "/Validate", &[wrong], "").await.status);
     }
-    assert!(statuses.iter().all(|status| matches!(status, 403 | 429)), "guessing is counted too: {statuses:?}");
+    assert_eq!(statuses.pop(), Some(429), "guessing is counted too");
+    assert!(statuses.iter().all(|status| *status == 403), "{statuses:?}");
     let right = ("x-sidekey-caller-key", "0123456789abcdef");
     assert_eq!(setup.send(Method::GET, "/Validate", &[right], "").await.status, 401);
 }

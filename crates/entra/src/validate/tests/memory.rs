@@ -41,7 +41,7 @@ async fn a_remembered_token_is_judged_by_the_rules_of_the_moment() {
 
 #[tokio::test]
 async fn a_remembered_token_of_an_issuer_that_counts_no_longer_is_refused() {
-    let own = "https://issuer.example.com/";
+    let own = "https://issuer.example.com/v2.0";
     let setting = Setting::with(TENANT, |config| config.validation.valid_issuers = vec![own.to_owned()]).await;
     let token = setting.key.sign(&setting.claims(&json!({"iss": own})));
     assert!(setting.validate(&token).await.is_ok());
