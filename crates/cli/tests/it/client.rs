@@ -63,7 +63,7 @@ pub(crate) fn request(server: SocketAddr, method: &str, target: &str, headers: &
 /// Sends bytes and reads to the end; `None` if the server closes without a word.
 pub(crate) fn send(server: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     let mut stream = TcpStream::connect(server).unwrap();
-    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(3))).unwrap();
     // A server that has seen enough answers before it has read everything, so a failed write is not the end yet.
     let _ = stream.write_all(bytes);
     read(&mut stream)

@@ -53,6 +53,7 @@ impl World {
             ("AzureAd:ClientCredentials:0:KeyVaultCertificateName", CERTIFICATE),
             ("DownstreamApis:orders:Scopes:0", "api://11112222-bbbb-3333-cccc-4444dddd5555/.default"),
             ("DownstreamApis:orders:RequestAppToken", "true"),
+            ("Sidecar:AcquireTimeout", "00:02:00"),
             ("AZURE_AUTHORITY_HOST", &authority),
             ("AZURE_CLIENT_ID", ORDERS_WEB),
             ("AZURE_TENANT_ID", TENANT),

@@ -50,7 +50,12 @@ impl Process {
 
     /// Starts `sidekey serve` on a free port and waits until it listens.
     pub(crate) fn serve(settings: Settings<'_>) -> (Self, SocketAddr) {
-        let base = [("ASPNETCORE_URLS", "http://127.0.0.1:0"), ("Logging__LogLevel__Default", "Trace")];
+        let base = [
+            ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
+            ("Logging__LogLevel__Default", "Trace"),
+            // The emulator makes keys, which takes a debug build on a busy machine long.
+            ("Sidecar__AcquireTimeout", "00:02:00"),
+        ];
         let all: Vec<_> = base.iter().chain(settings).copied().collect();
         let process = Self::start(&["serve"], &all, TempDir::new().unwrap());
         let url =

@@ -1,6 +1,6 @@
 //! An emulator, and sidecars of its applications.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, net::SocketAddr, path::Path, sync::OnceLock};
 
 use serde_json::Value;
 use sidekey_jose::base64url;
@@ -24,29 +24,27 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// With the built-in directory.
     pub(crate) fn start() -> Self {
-        Self::run(&[], &[], TempDir::new().unwrap())
+        Self::run(&[], &[], with_keys(TempDir::new().unwrap()))
     }
 
     /// With a directory of the test's own.
     pub(crate) fn of(yaml: &str) -> Self {
-        Self::with_variables(yaml, &[])
+        Self::run(&["--directory", DIRECTORY], &[], with_keys(with_directory(yaml)))
     }
 
-    /// With a directory in YAML and variables in its environment.
-    pub(crate) fn with_variables(yaml: &str, variables: Settings<'_>) -> Self {
-        let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join("directory.yaml"), yaml).unwrap();
-        Self::run(&["--directory", "directory.yaml"], variables, folder)
+    /// With a directory of the test's own, variables in its environment, and signing keys that no other has.
+    pub(crate) fn apart(yaml: &str, variables: Settings<'_>) -> Self {
+        Self::run(&["--directory", DIRECTORY], variables, with_directory(yaml))
     }
 
     /// Whose key files for Azure Arc are in this folder.
     pub(crate) fn with_arc_keys(folder: &Path) -> Self {
-        Self::run(&["--arc-keys", folder.to_str().unwrap()], &[], TempDir::new().unwrap())
+        Self::run(&["--arc-keys", folder.to_str().unwrap()], &[], with_keys(TempDir::new().unwrap()))
     }
 
     fn run(more: &[&str], variables: Settings<'_>, folder: TempDir) -> Self {
-        let arguments = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"];
-        let process = Process::start(&[&arguments, more].concat(), variables, folder);
+        let base = ["emulator", "--json", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--state", STATE];
+        let process = Process::start(&[&base, more].concat(), variables, folder);
         let document: Value = process.wait_for(|line| serde_json::from_str(line).ok());
         let url = |name: &str| document[name].as_str().unwrap().to_owned();
         let origin = url("http");
@@ -84,6 +82,32 @@ impl Emulator {
         log.as_array().unwrap().clone()
     }
 }
+
+fn with_directory(yaml: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(DIRECTORY), yaml).unwrap();
+    folder
+}
+
+/// Puts signing keys into an emulator's folder that were made once for all tests: to make some takes longer than most tests.
+fn with_keys(folder: TempDir) -> TempDir {
+    static KEYS: OnceLock<String> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join(STATE).join(KEYS_FILE);
+        let emulator = Emulator::run(&[], &[], folder);
+        assert_eq!(get(emulator.address, "/sidekey/health").status, 200);
+        fs::read_to_string(path).unwrap()
+    });
+    let state = folder.path().join(STATE);
+    fs::create_dir(&state).unwrap();
+    fs::write(state.join(KEYS_FILE), keys).unwrap();
+    folder
+}
+
+const DIRECTORY: &str = "directory.yaml";
+const STATE: &str = "state";
+const KEYS_FILE: &str = "signing-keys.json";
 
 /// An emulator and a sidecar.
 pub(crate) struct Stage {

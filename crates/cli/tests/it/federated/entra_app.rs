@@ -36,7 +36,7 @@ fn clouds(subject: Option<&str>) -> (Emulator, Emulator, TempDir) {
         "subject": subject.unwrap_or(&principal), "audience": GOVERNMENT,
     }]);
     let trust = [("SSL_CERT_FILE", ca.to_str().unwrap())];
-    (other, Emulator::with_variables(&directory(&credentials), &trust), folder)
+    (other, Emulator::apart(&directory(&credentials), &trust), folder)
 }
 
 fn slashed(origin: &str) -> String {
