@@ -6,8 +6,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
-use axum::{Router, http::header, routing::any};
+use anyhow::{Context, Result, bail};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
+    routing::any,
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 /// A bare server in a process of its own.
 pub(crate) struct Bare {
@@ -19,8 +26,18 @@ pub(crate) struct Bare {
 impl Bare {
     /// Starts one that answers on any path with so many bytes.
     pub(crate) fn start(body_bytes: usize) -> Result<Self> {
+        Self::start_with(&[body_bytes.to_string()])
+    }
+
+    /// The same, which checks each token's signature, and nothing else of it, before it answers: the quickest server that
+    /// verifies. The key is an `RSAPublicKey`.
+    pub(crate) fn start_verifying(body_bytes: usize, key: &[u8]) -> Result<Self> {
+        Self::start_with(&[body_bytes.to_string(), URL_SAFE_NO_PAD.encode(key)])
+    }
+
+    fn start_with(arguments: &[String]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["bare", &body_bytes.to_string()]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg("bare").args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start the bare server")?;
         let mut line = String::new();
         let output = child.stdout.take().context("the bare server has no output")?;
@@ -45,11 +62,28 @@ impl Drop for Bare {
 
 /// Serves until the process is ended; prints its address first.
 pub(crate) async fn serve(arguments: &[String]) -> Result<()> {
-    ensure!(arguments.len() == 1, "`bare` takes the number of body bytes");
-    let bytes: usize = arguments[0].parse().context("the number of body bytes")?;
+    let (bytes, key) = match arguments {
+        [bytes] => (bytes, None),
+        [bytes, key] => (bytes, Some(ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, URL_SAFE_NO_PAD.decode(key)?)?)),
+        _ => bail!("`bare` takes the number of body bytes, and a key if it shall verify"),
+    };
+    let bytes: usize = bytes.parse().context("the number of body bytes")?;
     let body: &'static str = "x".repeat(bytes).leak();
-    let answer = move || async move { ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body) };
-    let app = Router::new().route("/{*path}", any(answer));
+    let answer = ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body);
+    let app = match key {
+        None => Router::new().route("/{*path}", any(move || async move { answer })),
+        Some(key) => {
+            let verified = move |headers: HeaderMap| {
+                let reply = if is_signed(&headers, &key) {
+                    answer.into_response()
+                } else {
+                    StatusCode::UNAUTHORIZED.into_response()
+                };
+                async move { reply }
+            };
+            Router::new().route("/{*path}", any(verified))
+        }
+    };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
@@ -58,4 +92,12 @@ pub(crate) async fn serve(arguments: &[String]) -> Result<()> {
     });
     axum::serve(listener, app).await?;
     Ok(())
+}
+
+fn is_signed(headers: &HeaderMap, key: &ParsedPublicKey) -> bool {
+    let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    token.and_then(|token| token.rsplit_once('.')).is_some_and(|(signed, signature)| {
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|signature| key.verify_sig(signed.as_bytes(), &signature).is_ok())
+    })
 }

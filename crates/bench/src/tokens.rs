@@ -38,6 +38,11 @@ impl Signer {
         Ok(json!({"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID, "n": n, "e": "AQAB"}]}))
     }
 
+    /// The public key as an `RSAPublicKey`.
+    pub(crate) fn public_key(&self) -> &[u8] {
+        self.key.public_key().as_ref()
+    }
+
     /// A user's access token of about the size that Entra gives.
     pub(crate) fn user_token(&self, issuer: &str, number: usize) -> Result<String> {
         self.token(KEY_ID, issuer, number)
