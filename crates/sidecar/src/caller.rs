@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use sidekey_entra::{Entra, VerifiedToken};
+use sidekey_entra::{Entra, UserAssertion};
 
 use crate::{config::Compatibility, error::Failure, events};
 
@@ -39,23 +39,23 @@ fn token<'v>(value: &'v str, scheme: &str) -> Option<&'v str> {
     (own.eq_ignore_ascii_case(scheme) && !token.is_empty()).then_some(token)
 }
 
-/// Judges the caller of a route that gives tokens; `None` is a caller without a token, which only an anonymous route lets
+/// Judges the caller of a route that gives tokens, and says for whom it asks; `None` is a caller without a token, which only an anonymous route lets
 /// pass.
 pub(crate) async fn judge(
     entra: &Entra,
     headers: &HeaderMap,
     protected: bool,
     mode: Compatibility,
-) -> Result<Option<Arc<VerifiedToken>>, Failure> {
+) -> Result<Option<Arc<UserAssertion>>, Failure> {
     let Some(token) = bearer_token(headers) else {
         return if protected { Err(Failure::NoCredentials) } else { Ok(None) };
     };
     match (entra.validator().validate(&token).await, mode) {
         (Ok(verified), Compatibility::Strict) => {
             entra.validator().authorize(&verified).map_err(Failure::Forbidden)?;
-            Ok(Some(verified))
+            Ok(Some(verified.assertion(&token)))
         }
-        (Ok(verified), Compatibility::Upstream) => Ok(Some(verified)),
+        (Ok(verified), Compatibility::Upstream) => Ok(Some(verified.assertion(&token))),
         (Err(why), Compatibility::Upstream) if !protected => {
             events::token_rejected(&why);
             Ok(None)

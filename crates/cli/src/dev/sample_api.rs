@@ -51,7 +51,7 @@ impl SampleApi {
     }
 
     fn check_revocation(&self, token: &VerifiedToken) -> Result<(), Box<Response>> {
-        let revoked = token.assertion.user.as_deref().and_then(|user| self.emulator.revoked(user));
+        let revoked = token.user.as_deref().and_then(|user| self.emulator.revoked(user));
         let Some(revoked) = revoked else { return Ok(()) };
         continuous_access::check(&token.claims_json, revoked).map_err(|why| match why {
             Revoked::Challenge(claims) => {
@@ -95,7 +95,7 @@ fn reply(method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes, token: &
         "caller": {
             "kind": if token.is_app { "app" } else { "user" },
             "app": token.client,
-            "user": if token.is_app { None } else { token.assertion.user.as_deref() },
+            "user": if token.is_app { None } else { token.user.as_deref() },
             "scopes": token.scopes,
             "roles": token.roles,
         },

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use sidekey_host::{Clock, UnixTime};
 use sidekey_jose::{Algorithm, JoseError, MAX_TOKEN_BYTES, UnverifiedJws, VerifiedJws};
-use sidekey_oauth::Secret;
 
 pub(crate) use issuer::IssuerPattern;
 pub use pop::{PopRejection, VerifiedPop};
@@ -36,7 +35,7 @@ use crate::{
     Config,
     credential::Surroundings,
     metadata::{Document, KeySet, Metadata, PublishedKey},
-    request::{UserToken, sha256},
+    request::sha256,
 };
 use claims::Claims;
 use decrypt::{Decryptor, is_encrypted};
@@ -118,11 +117,18 @@ impl Validator {
     }
 
     async fn judge_anew(&self, token: &str, now: UnixTime) -> Result<Arc<VerifiedToken>, Rejection> {
-        let token = match &self.decryptor {
-            Some(decryptor) if is_encrypted(token) => decryptor.open(token).await?,
-            _ => Secret::new(token),
+        let verified = match &self.decryptor {
+            Some(decryptor) if is_encrypted(token) => {
+                let within = decryptor.open(token).await?;
+                self.judge_signed(within.expose(), now).await?.opened(within)
+            }
+            _ => self.judge_signed(token, now).await?,
         };
-        let jws = self.take_apart(token.expose())?;
+        Ok(Arc::new(verified))
+    }
+
+    async fn judge_signed(&self, token: &str, now: UnixTime) -> Result<VerifiedToken, Rejection> {
+        let jws = self.take_apart(token)?;
         let read = claims::read(jws.unverified_payload())?;
         let algorithm = self.algorithm(&jws)?;
         let (keys, candidates) = self.find_keys(&jws, algorithm, &read.0, now).await?;
@@ -130,7 +136,7 @@ impl Validator {
         let main = if names_another_issuer(&key, &keys) { self.metadata.main().keys(now).await.ok() } else { None };
         judge(&self.rules, signer(&keys, &key, main.as_deref()), &read.0, now)?;
         check_type(jws.header())?;
-        VerifiedToken::new(UserToken::new(token), &jws, read, key).map(Arc::new)
+        VerifiedToken::new(token.len(), &jws, read, key)
     }
 
     fn algorithm(&self, jws: &UnverifiedJws<'_>) -> Result<Algorithm, Rejection> {

@@ -40,7 +40,7 @@ impl Remembered {
 
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        self.tokens.iter().map(|(_, token)| bytes_of(&token)).sum()
+        self.tokens.iter().map(|(_, token)| token.bytes()).sum()
     }
 
     pub(super) fn forget(&self, digest: &Digest) {
@@ -53,12 +53,8 @@ struct Weight;
 
 impl Weighter<Digest, Arc<VerifiedToken>> for Weight {
     fn weight(&self, _: &Digest, token: &Arc<VerifiedToken>) -> u64 {
-        1 + u64::try_from(bytes_of(token) / USUAL_BYTES).unwrap_or(u64::MAX - 1)
+        1 + u64::try_from(token.bytes() / USUAL_BYTES).unwrap_or(u64::MAX - 1)
     }
-}
-
-fn bytes_of(token: &VerifiedToken) -> usize {
-    token.assertion.token.secret().expose().len() + token.claims_json.len()
 }
 
 /// Token and claims up to this size count as one entry.

@@ -4,7 +4,7 @@ use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::{Method, request::Parts};
 use serde::Serialize;
-use sidekey_entra::VerifiedToken;
+use sidekey_entra::UserAssertion;
 use utoipa::ToSchema;
 
 use super::downstream_api::{call_options, url};
@@ -42,11 +42,10 @@ fn begin<'s>(
     sidecar: &'s Sidecar,
     target: Target<'s>,
     parts: &'s Parts,
-    caller: Option<&VerifiedToken>,
+    caller: Option<&UserAssertion>,
 ) -> Result<Begun<'s>, Failure> {
     let gate = if target.protected { Gate::Header } else { Gate::HeaderUnauthenticated };
-    let assertion = caller.map(|token| &token.assertion);
-    let resolved = resolve(&sidecar.config, gate, target.api, parts.uri.query(), assertion)?;
+    let resolved = resolve(&sidecar.config, gate, target.api, parts.uri.query(), caller)?;
     if resolved.key.is_some() {
         return Ok(Begun::Waiting(Box::pin(signed(sidecar, target.api, resolved))));
     }

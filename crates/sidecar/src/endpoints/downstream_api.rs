@@ -34,8 +34,7 @@ pub(crate) async fn downstream_api(
     let config = &sidecar.config;
     let caller = caller::judge(&sidecar.entra, &parts.headers, target.protected, config.mode).await?;
     let gate = if target.protected { Gate::Call } else { Gate::CallUnauthenticated };
-    let assertion = caller.as_ref().map(|token| &token.assertion);
-    let mut resolved = resolve(config, gate, target.api, parts.uri.query(), assertion)?;
+    let mut resolved = resolve(config, gate, target.api, parts.uri.query(), caller.as_deref())?;
     let options = call_options(&resolved.api, resolved.overrides.as_ref())?;
     let url = url(sidecar, target.api, &resolved.api, &options)?;
     let mut share = sidecar.budget.share();

@@ -96,11 +96,11 @@ async fn a_good_token_is_taken_apart() {
     assert_eq!(found.scopes, ["access_as_user", "other"]);
     assert!(found.roles.is_empty() && !found.is_app);
     assert_eq!((found.subject.as_deref(), found.client.as_deref()), (Some("pairwise"), Some(CALLER)));
-    assert_eq!(found.assertion.token.secret().expose(), token);
-    assert_eq!(found.assertion.tenant.as_ref().map(ToString::to_string).as_deref(), Some(TENANT));
-    assert_eq!(found.assertion.user.as_deref(), Some("aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb"));
+    assert_eq!(found.assertion(&token).token.secret().expose(), token);
+    assert_eq!(found.assertion(&token).tenant.as_ref().map(ToString::to_string).as_deref(), Some(TENANT));
+    assert_eq!(found.assertion(&token).user.as_deref(), Some("aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb"));
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
-    assert_eq!(found.assertion.token.hash(), digest.as_ref());
+    assert_eq!(found.assertion(&token).token.hash(), digest.as_ref());
 }
 
 #[tokio::test]
