@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
+use sidekey_jose::jwe::{ContentEncryption, EncryptionKey, KeyManagement, encrypt_compact};
 
 use crate::{
-    client::get,
+    client::{get, request},
     process::{Process, Settings},
     stage::{Emulator, ORDERS_APIS, ORDERS_WEB, TENANT, claims},
 };
@@ -48,6 +50,33 @@ impl Stage {
         let requests = self.emulator.requests();
         requests.iter().map(|entry| format!("{} {}", text(entry, "method"), text(entry, "path"))).collect()
     }
+}
+
+#[test]
+fn a_certificate_in_the_vault_opens_encrypted_tokens() {
+    let stage = Stage::new();
+    let form = "grant_type=client_credentials&scope=https%3A%2F%2Fvault.azure.net%2F.default&client_secret=orders-web-development-secret";
+    let form = format!("{form}&client_id={ORDERS_WEB}");
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    let token =
+        request(stage.emulator.address, "POST", &format!("/{TENANT}/oauth2/v2.0/token"), &headers, form.as_bytes());
+    let bearer = format!("Bearer {}", token.json()["access_token"].as_str().unwrap());
+    let path = "/sidekey/vault/contoso-vault/certificates/orders-web?api-version=7.4";
+    let certificate = request(stage.emulator.address, "GET", path, &[("Authorization", &bearer)], b"").json();
+    let der = STANDARD.decode(certificate["cer"].as_str().unwrap()).unwrap();
+    let key = EncryptionKey::from_certificate(&der).unwrap();
+    let user = stage.emulator.token("user=alice");
+    let (management, content) = (KeyManagement::RsaOaep256, ContentEncryption::A256Gcm);
+    let encrypted = encrypt_compact(&serde_json::Map::new(), user.as_bytes(), &key, management, content).unwrap();
+    let settings = [
+        ("AzureAd__TokenDecryptionCredentials__0__SourceType", "KeyVault"),
+        ("AzureAd__TokenDecryptionCredentials__0__KeyVaultUrl", stage.vault.as_str()),
+        ("AzureAd__TokenDecryptionCredentials__0__KeyVaultCertificateName", "orders-web"),
+    ];
+    let (_serve, sidecar) = stage.emulator.serve(ORDERS_WEB, &[&settings[..], &stage.application()].concat());
+    let reply = request(sidecar, "GET", "/Validate", &[("Authorization", &format!("Bearer {encrypted}"))], b"");
+    assert_eq!(reply.status, 200, "{} {}", reply.text(), reply.header("www-authenticate"));
+    assert_eq!(reply.json()["claims"]["oid"], "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb");
 }
 
 #[test]
