@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::telemetry;
 
 /// Every part's own settings; the one list of who reads what.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) entra: sidekey_entra::Config,
     pub(crate) sidecar: sidekey_sidecar::Config,
@@ -32,6 +32,19 @@ impl Settings {
             client,
             allow_debugging: root.section("Sidecar").bool("AllowDebugging", false),
         }
+    }
+
+    /// The keys whose change a running process cannot take up.
+    pub(crate) fn needs_restart(&self, changed: &Self) -> Vec<&'static str> {
+        let mut keys =
+            [self.entra.needs_restart(&changed.entra), self.sidecar.needs_restart(&changed.sidecar)].concat();
+        if self.client.additional_ca_files != changed.client.additional_ca_files {
+            keys.push("Sidecar:AdditionalCaFile");
+        }
+        if self.allow_debugging != changed.allow_debugging {
+            keys.push("Sidecar:AllowDebugging");
+        }
+        keys
     }
 }
 

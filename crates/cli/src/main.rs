@@ -6,6 +6,7 @@ mod app;
 mod commands;
 mod dev;
 mod hardening;
+mod reload;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -67,25 +67,28 @@ impl Entra {
     /// Builds the engine. Does no I/O: credentials and metadata are loaded on first need. The client must not follow redirects.
     pub fn new(config: Config, client: reqwest::Client, clock: Arc<dyn Clock>) -> Arc<Self> {
         let cache = Arc::new(TokenCache::new(config.cache));
-        Arc::new(Self::build(config, client, clock, cache, Arc::default()))
+        let validator = Validator::new(&config, Metadata::new(&config, &client, &clock), &client, Arc::clone(&clock));
+        Arc::new(Self::build(config, client, clock, validator, cache, Arc::default()))
     }
 
-    /// The engine of a changed configuration, with the tokens of this one. Those of another client or authority are not found
-    /// any more; the cache's bounds stay.
+    /// The engine of a changed configuration, with the tokens of this one, the published keys, and the signed requests that came
+    /// before. Tokens of another client or authority are not found any more; bounds of memory stay. Every inbound token is
+    /// judged anew.
     pub fn reconfigured(&self, config: Config) -> Arc<Self> {
         let (cache, sequence) = (Arc::clone(&self.cache), Arc::clone(&self.sequence));
-        Arc::new(Self::build(config, self.http.clone(), Arc::clone(&self.clock), cache, sequence))
+        let metadata = self.validator.metadata().reconfigured(&config, &self.http, &self.clock);
+        let validator = self.validator.reconfigured(&config, metadata, &self.http);
+        Arc::new(Self::build(config, self.http.clone(), Arc::clone(&self.clock), validator, cache, sequence))
     }
 
     fn build(
         config: Config,
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
+        validator: Validator,
         cache: Arc<TokenCache>,
         sequence: Arc<AtomicU64>,
     ) -> Self {
-        let metadata = Metadata::new(&config, &http, &clock);
-        let validator = Validator::new(&config, metadata, &http, Arc::clone(&clock));
         let config = Arc::new(config);
         Self {
             realm: realm(&config),

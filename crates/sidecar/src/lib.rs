@@ -6,6 +6,7 @@
 
 mod caller;
 mod config;
+mod current;
 mod door;
 mod downstream;
 mod endpoints;
@@ -34,6 +35,7 @@ use sidekey_host::{
 };
 
 pub use config::Config;
+pub use current::Current;
 
 use config::ForwardAuth;
 use door::TurnedAway;
@@ -64,6 +66,18 @@ impl Sidecar {
     pub fn new(config: Config, entra: Arc<Entra>, downstream: reqwest::Client, shutdown: Shutdown) -> Arc<Self> {
         let budget = Budget::new(config.bounds.buffered);
         Arc::new(Self { config, entra, client: downstream, budget, shutdown })
+    }
+
+    /// The sidecar of a changed configuration. Connections, tokens and what is being buffered are the same.
+    fn reconfigured(&self, mut config: Config, engine: sidekey_entra::Config) -> Arc<Self> {
+        config.keep_listening_as(&self.config);
+        Arc::new(Self {
+            config,
+            entra: self.entra.reconfigured(engine),
+            client: self.client.clone(),
+            budget: self.budget.clone(),
+            shutdown: self.shutdown.clone(),
+        })
     }
 
     /// The OpenAPI document as it is served and kept in `docs/openapi.json`.

@@ -1,15 +1,22 @@
 //! `sidekey serve`: the sidecar.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Parser;
-use sidekey_config::{Configuration, Sources};
+use sidekey_config::Sources;
 use sidekey_host::{
     Shutdown,
     listen::{self, Listener},
     shutdown::DRAIN,
 };
+use sidekey_sidecar::Current;
 
-use crate::{app, hardening, telemetry};
+use crate::{
+    app, hardening,
+    reload::{self, Loaded, Reload},
+    telemetry,
+};
 
 /// Serve the auth sidecar, configured as ASP.NET programs are
 ///
@@ -29,9 +36,10 @@ impl Serve {
         // Before there is a secret to be seen.
         let closed = hardening::close();
         let sources = Sources::of_process(self.settings).context("cannot read the environment")?;
-        let configuration = Configuration::load(&sources)?;
-        let (settings, warnings) = configuration.bind(|root| app::Settings::read(root, configuration.environment()))?;
-        telemetry::install(settings.logging.clone());
+        let loaded = reload::load(&sources)?;
+        let reload = Reload::new(sources, &loaded);
+        let Loaded { settings, warnings, .. } = loaded;
+        let logging = telemetry::install(settings.logging.clone());
         app::log_warnings(&warnings);
         if settings.allow_debugging {
             hardening::open().context("cannot open the process for debuggers (`Sidecar:AllowDebugging`)")?;
@@ -46,13 +54,15 @@ impl Serve {
             listeners.push(listener);
         }
         let limits = settings.sidecar.limits();
-        let sidecar = app::build(settings, shutdown.clone())?;
+        let current = Current::new(app::build(settings, shutdown.clone())?);
         shutdown.on_signals();
         for listener in &listeners {
             tracing::info!(category = app::LIFETIME, "Now listening on: {}", listener.url());
         }
         tracing::info!(category = app::LIFETIME, "Application started. Press Ctrl+C to shut down.");
-        listen::serve(listeners, sidecar, limits, shutdown, DRAIN).await;
+        let reloading = tokio::spawn(reload.run(Arc::clone(&current), logging));
+        listen::serve(listeners, current, limits, shutdown, DRAIN).await;
+        reloading.abort();
         Ok(())
     }
 }

@@ -3,8 +3,10 @@
 use std::{
     fmt::Write as _,
     io::{IsTerminal, Write as _},
+    sync::Arc,
 };
 
+use arc_swap::ArcSwap;
 use serde_json::{Map, Value, json};
 use tracing::{Event, Level, Metadata, Subscriber, field::Field};
 use tracing_subscriber::{Layer, layer::Context};
@@ -16,28 +18,35 @@ use super::{
 
 /// Writes events as the configuration says.
 pub(super) struct Console {
-    config: Config,
-    colour_stdout: bool,
-    colour_stderr: bool,
+    config: Arc<ArcSwap<Config>>,
+    /// Whether they are terminals that may have colours.
+    stdout: bool,
+    stderr: bool,
 }
 
 impl Console {
-    pub(super) fn new(config: Config) -> Self {
-        let colour = |terminal: bool| match config.colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::OnTerminal => terminal && std::env::var_os("NO_COLOR").is_none(),
-        };
-        let colour_stdout = colour(std::io::stdout().is_terminal());
-        let colour_stderr = colour(std::io::stderr().is_terminal());
-        Self { config, colour_stdout, colour_stderr }
+    pub(super) fn new(config: Arc<ArcSwap<Config>>) -> Self {
+        let is_wanted = std::env::var_os("NO_COLOR").is_none();
+        let is_terminal = |terminal: bool| terminal && is_wanted;
+        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        Self { config, stdout: is_terminal(stdout), stderr: is_terminal(stderr) }
     }
 
-    fn write(&self, level: Level, fields: &Fields) {
-        let to_stderr = self.config.all_to_stderr || self.config.stderr_from.admits(level);
-        let colour = if to_stderr { self.colour_stderr } else { self.colour_stdout };
-        let line = match self.config.format {
-            Format::Simple => simple(level, fields, self.config.single_line, colour),
+    fn write(&self, config: &Config, level: Level, fields: &Fields) {
+        let to_stderr = config.all_to_stderr || config.stderr_from.admits(level);
+        let colour = match config.colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::OnTerminal => {
+                if to_stderr {
+                    self.stderr
+                } else {
+                    self.stdout
+                }
+            }
+        };
+        let line = match config.format {
+            Format::Simple => simple(level, fields, config.single_line, colour),
             Format::Json => json_line(level, fields),
         };
         // A console that is gone is no reason to stop serving.
@@ -51,7 +60,7 @@ impl Console {
 
 impl<S: Subscriber> Layer<S> for Console {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.config.rules.lowest().admits(*metadata.level())
+        self.config.load().rules.lowest().admits(*metadata.level())
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -61,8 +70,9 @@ impl<S: Subscriber> Layer<S> for Console {
             fields.category = category_of(event.metadata().target());
         }
         let level = *event.metadata().level();
-        if self.config.rules.of(&fields.category).admits(level) {
-            self.write(level, &fields);
+        let config = self.config.load();
+        if config.rules.of(&fields.category).admits(level) {
+            self.write(&config, level, &fields);
         }
     }
 }

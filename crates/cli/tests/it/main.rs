@@ -22,6 +22,7 @@ mod managed_identity_tokens;
 mod process;
 mod proof_of_possession;
 mod provider;
+mod reload;
 mod spiffe;
 mod stage;
 mod tunnel;

@@ -50,6 +50,11 @@ impl Process {
 
     /// Starts `sidekey serve` on a free port and waits until it listens.
     pub(crate) fn serve(settings: Settings<'_>) -> (Self, SocketAddr) {
+        Self::serve_in(TempDir::new().unwrap(), settings)
+    }
+
+    /// The same in a folder that holds files for it.
+    pub(crate) fn serve_in(folder: TempDir, settings: Settings<'_>) -> (Self, SocketAddr) {
         let base = [
             ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
             ("Logging__LogLevel__Default", "Trace"),
@@ -57,7 +62,7 @@ impl Process {
             ("Sidecar__AcquireTimeout", "00:02:00"),
         ];
         let all: Vec<_> = base.iter().chain(settings).copied().collect();
-        let process = Self::start(&["serve"], &all, TempDir::new().unwrap());
+        let process = Self::start(&["serve"], &all, folder);
         let url =
             process.wait_for(|line| line.split_once("Now listening on: http://").map(|(_, url)| url.trim().to_owned()));
         (process, url.parse().unwrap())

@@ -203,6 +203,16 @@ impl Default for CacheConfig {
 }
 
 impl Config {
+    /// The keys whose change this process cannot take up: what they bound is there since its start.
+    pub fn needs_restart(&self, changed: &Self) -> Vec<&'static str> {
+        let (own, other) = (&self.validation.pop, &changed.validation.pop);
+        let keys = [
+            ("TokenCache", self.cache != changed.cache),
+            ("Sidecar:PopValidation:ReplayCacheEntries", own.replay_cache_entries != other.replay_cache_entries),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     /// Reads `AzureAd`, `TokenCache` and `Sidecar:{AcquireTimeout,VerifiedTokenCache,TokenValidation}` below the root, and the
     /// `AZURE_*` variables that stand in for them. Faults are recorded in the section. Certificate and secret files are read
     /// to see whether they are good, and read again when they are needed.

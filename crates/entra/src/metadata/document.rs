@@ -58,6 +58,11 @@ impl Document {
         }
     }
 
+    /// Where it is, and what is expected in it.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// What there is now, without waiting. An old document starts its own refresh; one that is too old is none.
     pub(crate) fn current(self: &Arc<Self>, now: UnixTime) -> Option<Arc<KeySet>> {
         let keys = self.keys.load_full()?;

@@ -36,16 +36,22 @@ pub struct Metadata {
 impl Metadata {
     /// Of the configured authority; at `AzureAd:MetadataAddress`, if that is set, and then nowhere else. Fetches nothing yet.
     pub fn new(config: &Config, client: &reqwest::Client, clock: &Arc<dyn Clock>) -> Arc<Self> {
-        let (authority, validation) = (&config.authority, &config.validation);
-        let tenancy = authority.tenant().map_or(Tenancy::Named, Tenancy::from);
-        let source = |address, tenancy| Source { address, tenancy, require_https: validation.require_https_metadata };
-        let (main, v1) = match &validation.metadata_address {
-            Some(address) => (source(address.to_string(), tenancy.by_any_name()), None),
-            None => (
-                source(authority.metadata_url(), tenancy),
-                authority.metadata_url_v1().map(|address| source(address, tenancy)),
-            ),
-        };
+        let (main, v1) = sources(config);
+        Self::of_sources(main, v1, client, clock)
+    }
+
+    /// Of a changed configuration: the same, with the keys that are known, unless the documents are others.
+    pub(crate) fn reconfigured(
+        self: &Arc<Self>,
+        config: &Config,
+        client: &reqwest::Client,
+        clock: &Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        let own = (self.main.source(), self.v1.as_ref().map(|document| document.source()));
+        let (main, v1) = sources(config);
+        if own == (&main, v1.as_ref()) {
+            return Arc::clone(self);
+        }
         Self::of_sources(main, v1, client, clock)
     }
 
@@ -66,5 +72,19 @@ impl Metadata {
             Some(v1) if !issuer.trim_end_matches('/').ends_with("/v2.0") => v1,
             _ => &self.main,
         }
+    }
+}
+
+/// The addresses of the documents: the second is that of v1 tokens.
+fn sources(config: &Config) -> (Source, Option<Source>) {
+    let (authority, validation) = (&config.authority, &config.validation);
+    let tenancy = authority.tenant().map_or(Tenancy::Named, Tenancy::from);
+    let source = |address, tenancy| Source { address, tenancy, require_https: validation.require_https_metadata };
+    match &validation.metadata_address {
+        Some(address) => (source(address.to_string(), tenancy.by_any_name()), None),
+        None => (
+            source(authority.metadata_url(), tenancy),
+            authority.metadata_url_v1().map(|address| source(address, tenancy)),
+        ),
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{authority::is_permitted, validate::IssuerPattern};
 
 /// An OpenID metadata document's address and what is expected in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     /// The address of `openid-configuration`.
     pub(crate) address: String,

@@ -74,6 +74,21 @@ async fn a_document_is_fetched_once_for_all_who_need_it_first() {
 }
 
 #[tokio::test]
+async fn known_keys_outlive_a_change_of_the_configuration_but_not_of_the_authority() {
+    let setting = Setting::new(TENANT, &[&TestKey::new("a")]).await;
+    setting.keys().await.unwrap();
+    let clock = Arc::clone(&setting.clock) as Arc<dyn Clock>;
+    let mut changed = config(&setting.authority.origin, TENANT);
+    changed.validation.audiences.push("api://other".to_owned());
+    let same = setting.metadata.reconfigured(&changed, &client(), &clock);
+    assert!(same.main().current(NOW).is_some());
+    for changed in [config(&setting.authority.origin, "common"), config("https://login.example/", TENANT)] {
+        let other = setting.metadata.reconfigured(&changed, &client(), &clock);
+        assert!(other.main().current(NOW).is_none());
+    }
+}
+
+#[tokio::test]
 async fn unknown_keys_make_us_look_every_half_minute_at_most() {
     let (a, b) = (TestKey::new("a"), TestKey::new("b"));
     let setting = Setting::new(TENANT, &[&a]).await;

@@ -66,6 +66,19 @@ impl Validator {
         Self { rules: Rules::of(config), metadata, decryptor, pop, remembered: remembered.map(Arc::new), clock }
     }
 
+    /// By changed rules. No verdict outlives them; signed requests that came before are still known.
+    pub(crate) fn reconfigured(&self, config: &Config, metadata: Arc<Metadata>, http: &reqwest::Client) -> Self {
+        Self {
+            pop: self.pop.reconfigured(&config.validation.pop),
+            ..Self::new(config, metadata, http, Arc::clone(&self.clock))
+        }
+    }
+
+    /// What the authority publishes.
+    pub(crate) fn metadata(&self) -> &Arc<Metadata> {
+        &self.metadata
+    }
+
     /// Judges one token that comes by itself: form, signature, lifetime, audience, issuer, allowed clients and tenants. One
     /// that is bound to a key is refused, since whoever stole it could send it as well (RFC 9449 §7.2 has the same rule).
     ///

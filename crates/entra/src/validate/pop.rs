@@ -19,7 +19,7 @@ use crate::config::PopConfig;
 #[derive(Debug)]
 pub(super) struct PopJudge {
     config: PopConfig,
-    memory: Option<Box<dyn ReplayMemory>>,
+    memory: Option<Arc<dyn ReplayMemory>>,
 }
 
 /// A signed request that was judged good.
@@ -93,8 +93,13 @@ impl PopRejection {
 impl PopJudge {
     pub(super) fn new(config: &PopConfig) -> Self {
         let memory = (config.replay_cache_entries > 0)
-            .then(|| Box::new(InMemory::new(config.replay_cache_entries)) as Box<dyn ReplayMemory>);
+            .then(|| Arc::new(InMemory::new(config.replay_cache_entries)) as Arc<dyn ReplayMemory>);
         Self { config: config.clone(), memory }
+    }
+
+    /// By changed rules, with the same memory: what came before them must not come again.
+    pub(super) fn reconfigured(&self, config: &PopConfig) -> Self {
+        Self { config: config.clone(), memory: self.memory.clone() }
     }
 
     fn judge(

@@ -1,6 +1,9 @@
 //! Where to listen: `Kestrel:Endpoints`, else `URLS`, else `HTTP_PORTS` and `HTTPS_PORTS`, else `http://localhost:5000`.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use sidekey_config::Section;
@@ -15,6 +18,7 @@ use crate::door::host_of;
 pub(super) struct Listening {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) hosts: Vec<String>,
+    pub(super) certificate_files: Vec<PathBuf>,
 }
 
 /// Reads the keys. The first that is set wins; the others are warned about, as Kestrel does.
@@ -47,7 +51,20 @@ pub(super) fn read(root: &Section<'_>) -> Listening {
         root.warn("Kestrel:Endpoints", "is not used, because `PREFERHOSTINGURLS` is set");
     }
     let (endpoints, hosts): (Vec<_>, Vec<_>) = endpoints.into_iter().unzip();
-    Listening { endpoints, hosts: hosts.into_iter().flatten().collect() }
+    let certificate_files =
+        if endpoints.iter().any(|endpoint| endpoint.tls.is_some()) { certificate_files(&kestrel) } else { Vec::new() };
+    Listening { endpoints, hosts: hosts.into_iter().flatten().collect(), certificate_files }
+}
+
+/// The files of every certificate that an endpoint may use.
+fn certificate_files(kestrel: &Section<'_>) -> Vec<PathBuf> {
+    let own = kestrel.section("Endpoints");
+    let of_endpoints = own.children().into_iter().map(|name| own.section(name).section("Certificate"));
+    let all = of_endpoints.chain([kestrel.section("Certificates:Default")]);
+    all.flat_map(|certificate| [certificate.text("Path"), certificate.text("KeyPath")])
+        .flatten()
+        .map(PathBuf::from)
+        .collect()
 }
 
 /// What holds for every endpoint that does not say otherwise.

@@ -11,6 +11,8 @@ mod pop;
 mod token_parameters;
 mod unavailable;
 
+use std::path::PathBuf;
+
 use sidekey_config::Section;
 use sidekey_host::listen::{Endpoint, Limits};
 
@@ -43,6 +45,10 @@ pub struct Config {
     /// The one scope that `/Validate` asks for in `Upstream`: the text at `AzureAd:Scopes` as it stands.
     pub(crate) upstream_scope: Option<Box<str>>,
     endpoints: Vec<Endpoint>,
+    /// The certificates of the endpoints.
+    certificate_files: Vec<PathBuf>,
+    /// Whether the names in the endpoints' URLs are the hosts that requests may name.
+    hosts_of_endpoints: bool,
 }
 
 /// `Sidecar:Compatibility`: where the two differ is in the table of the user documentation, and nowhere else.
@@ -75,12 +81,52 @@ impl Config {
             bounds: Bounds::read(&sidecar.section("Limits")),
             upstream_scope: upstream_scope(&root.section("AzureAd")),
             endpoints: listening.endpoints,
+            certificate_files: listening.certificate_files,
+            hosts_of_endpoints: root.text("AllowedHosts").is_none(),
         }
     }
 
     /// Where to listen, by Kestrel's keys and their precedence.
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
+    }
+
+    /// The files that hold the endpoints' certificates and keys.
+    pub fn certificate_files(&self) -> &[PathBuf] {
+        &self.certificate_files
+    }
+
+    /// The keys whose change a running process cannot take up.
+    pub fn needs_restart(&self, changed: &Self) -> Vec<&'static str> {
+        let (own, other) = (&self.bounds, &changed.bounds);
+        let keys = [
+            ("Kestrel:Endpoints, URLS or HTTP_PORTS", !self.listens_where(changed)),
+            ("Sidecar:Limits:MaxConnections", own.listener.max_connections != other.listener.max_connections),
+            ("Sidecar:Limits:MaxHeaderBytes", own.listener.max_header_bytes != other.listener.max_header_bytes),
+            ("Sidecar:Limits:HeaderTimeout", own.listener.header_timeout != other.listener.header_timeout),
+            ("Sidecar:Limits:MaxBufferedBytes", own.buffered != other.buffered),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
+    /// Makes this the configuration of a process that listens where `running` says: listeners stay, and so do the names
+    /// under which they are reached; their certificates are exchanged.
+    pub(crate) fn keep_listening_as(&mut self, running: &Self) {
+        if self.listens_where(running) {
+            for (own, new) in running.endpoints.iter().zip(&self.endpoints) {
+                if let (Some(own), Some(new)) = (&own.tls, &new.tls) {
+                    own.store(new.load_full());
+                }
+            }
+        } else if self.hosts_of_endpoints && running.hosts_of_endpoints {
+            self.door.hosts = running.door.hosts.clone();
+        }
+        self.endpoints.clone_from(&running.endpoints);
+    }
+
+    fn listens_where(&self, other: &Self) -> bool {
+        let place = |endpoint: &Endpoint| (endpoint.address.clone(), endpoint.protocols, endpoint.tls.is_some());
+        self.endpoints.iter().map(place).eq(other.endpoints.iter().map(place))
     }
 
     /// The listener's limits.

@@ -71,7 +71,9 @@ fn engine(instance: &str, more: &[(&str, &str)]) -> (Arc<Entra>, Arc<ManualClock
     let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     let clock = Arc::new(ManualClock::at(UnixTime(1_800_000_000)));
     let cache = Arc::new(TokenCache::new(config.cache));
-    let mut engine = Entra::build(config, http, Arc::clone(&clock) as Arc<dyn Clock>, cache, Arc::default());
+    let shared = Arc::clone(&clock) as Arc<dyn Clock>;
+    let validator = Validator::new(&config, Metadata::new(&config, &http, &shared), &http, Arc::clone(&shared));
+    let mut engine = Entra::build(config, http, shared, validator, cache, Arc::default());
     engine.client.retry_pause = Duration::ZERO;
     (Arc::new(engine), clock)
 }

@@ -1,6 +1,6 @@
 //! Signed HTTP requests around tokens of the scripted authority.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sidekey_host::UnixTime;
@@ -9,10 +9,10 @@ use sidekey_jose::{
     shr::{BoundClaim, NewShr, ShrError, ShrRequest},
 };
 
-use super::{Setting, Validator};
+use super::{Setting, Validator, client};
 use crate::{
     PopRejection, Rejection,
-    validate::fixtures::{NOW, TENANT},
+    validate::fixtures::{NOW, TENANT, config},
 };
 
 const URL: &str = "https://orders.contoso.com/orders/1?top=5";
@@ -49,6 +49,18 @@ async fn refusal(validator: &Validator, shr: &str, method: &str, url: &str) -> P
         Err(rejection) => rejection,
         Ok(_) => panic!("accepted: {method} {url} {shr}"),
     }
+}
+
+#[tokio::test]
+async fn a_signed_request_that_came_before_a_change_of_the_rules_is_still_known() {
+    let setting = Setting::new().await;
+    let app = App::new(&setting, json!({}));
+    let shr = app.shr("1");
+    assert!(setting.validator.validate_pop(&shr, "GET", URL).await.is_ok());
+    let config = config(&setting.authority.origin, TENANT);
+    let changed = setting.validator.reconfigured(&config, Arc::clone(&setting.metadata), &client());
+    assert_eq!(refusal(&changed, &shr, "GET", URL).await, PopRejection::Replayed);
+    assert!(changed.validate_pop(&app.shr("2"), "GET", URL).await.is_ok());
 }
 
 #[tokio::test]
