@@ -20,6 +20,8 @@ mod managed_identity;
 mod metadata;
 mod pop;
 mod request;
+#[cfg(test)]
+mod test_log;
 mod token_client;
 pub mod validate;
 

@@ -14,12 +14,19 @@ use crate::{
     setup::Setup,
 };
 
+/// Somebody listens to everything from the first test on, for what nobody listened to when it was first reached can stay silent.
+pub(crate) fn listen() {
+    // An error says that somebody listens already.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
+}
+
 /// Everything that is logged on this thread, at every level.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Captured {
     fn start(&self) -> tracing::subscriber::DefaultGuard {
+        listen();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_ansi(false)

@@ -38,6 +38,7 @@ impl Setup {
     }
 
     pub(crate) async fn in_environment(environment: &str, settings: &[(&str, &str)]) -> Self {
+        crate::logs::listen();
         let (authority, api) = (Authority::start().await, Api::start().await);
         let base = format!("{}/v1/orders/", api.origin);
         let instance = format!("{}/", authority.origin);

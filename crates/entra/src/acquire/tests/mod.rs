@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use self::server::{Reply, Server};
 use super::*;
-use crate::{Flow, UserAssertion, UserToken};
+use crate::{Flow, UserAssertion, UserToken, test_log::Log};
 
 /// An engine, its authority and its clock.
 struct Bench {
@@ -364,7 +364,7 @@ async fn a_changed_configuration_keeps_what_is_still_true() {
 
 #[tokio::test]
 async fn nothing_that_could_be_replayed_is_logged() {
-    let logged = capture();
+    let log = Log::start();
     let bench = Bench::with(&[("AzureAd:ClientCredentials:0:ClientSecret", "hunter2-secret")]).await;
     let request = user("hunter2-assertion");
     bench.server.script([
@@ -377,38 +377,12 @@ async fn nothing_that_could_be_replayed_is_logged() {
     bench.acquire(&forced(request.clone())).await.unwrap_err();
     bench.acquire(&forced(request.clone())).await.unwrap_err();
     tracing::info!(engine = ?bench.engine, ?request, config = ?bench.engine.config(), "everything");
-    let text = logged.lock().unwrap().clone();
-    let text = String::from_utf8_lossy(&text);
+    let text = log.text();
     assert!(
         text.contains("token acquired") && text.contains("everything") && text.contains("credential chosen"),
         "{text}"
     );
     assert!(!text.contains("hunter2"), "{text}");
-}
-
-/// All that this process logs from now on.
-fn capture() -> Arc<std::sync::Mutex<Vec<u8>>> {
-    #[derive(Clone)]
-    struct Sink(Arc<std::sync::Mutex<Vec<u8>>>);
-    impl std::io::Write for Sink {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let sink = Sink(Arc::default());
-    let writer = sink.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // For the whole process: the threads that read credentials log too.
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    sink.0
 }
 
 const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";

@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::{Chosen, Credentials, NoneUsable, Proof, Purpose, Surroundings};
-use crate::{AcquireError, Config};
+use crate::{AcquireError, Config, test_log::Log};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,7 +148,7 @@ async fn play(name: &str, source: &str, text: &str) {
     #[cfg(unix)]
     let agent = Spiffe::start(&case, folder.path()).await;
     server.script.lock().unwrap().clone_from(&case.exchanges);
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let alone = configuration(&case, source, false);
     let with_next = configuration(&case, source, true);
     let seen = match &case.expected {
@@ -434,35 +434,6 @@ fn endless(bytes: u64) -> Body {
     let chunk = bytes::Bytes::from(vec![b'a'; 65_536]);
     let stream = futures_util::stream::iter((0..chunks).map(move |_| Ok::<_, std::io::Error>(chunk.clone())));
     Body::from_stream(stream)
-}
-
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
-        (log, tracing::subscriber::set_default(subscriber.finish()))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 const BUDGET: Duration = Duration::from_secs(30);

@@ -1,20 +1,15 @@
 //! What must not be seen.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::Setting;
-use crate::{metadata::scripted::Answer, validate::fixtures::TestKey};
+use crate::{metadata::scripted::Answer, test_log::Log, validate::fixtures::TestKey};
 
 #[tokio::test]
 async fn no_token_appears_in_the_log() {
-    let log = Log::default();
-    let _capturing = log.capture();
+    let log = Log::start();
     let setting = Setting::new().await;
     let stranger = TestKey::new("z").sign(&setting.claims(&json!({})));
     let tokens = [
@@ -36,32 +31,5 @@ async fn no_token_appears_in_the_log() {
     assert!(log.contains("signing keys fetched") && log.contains("could not be refreshed"), "the log is captured");
     for part in tokens.iter().flat_map(|token| token.split('.').skip(1)) {
         assert!(!log.contains(part) && !shown.contains(part));
-    }
-}
-
-/// What is logged on this thread, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let everything = tracing_subscriber::filter::LevelFilter::TRACE;
-        let subscriber = tracing_subscriber::fmt().with_max_level(everything).with_writer(move || writer.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
