@@ -361,8 +361,8 @@ impl Refusal {
 /// The codes that [`Refusal::scripted`] knows.
 pub(crate) const SCRIPTED: [u64; 10] = [50049, 50076, 50078, 50079, 50158, 50196, 53003, 70043, 90033, 90055];
 
-/// One line of bounded length, without what JSON would have to escape.
-fn one_line(text: &str) -> String {
+/// One line of bounded length, without what JSON would have to escape: some clients read it as a borrowed string.
+pub(crate) fn one_line(text: &str) -> String {
     let plain = |c: char| match c {
         '"' => '\'',
         '\\' => '/',

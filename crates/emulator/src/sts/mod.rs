@@ -37,7 +37,7 @@ use sidekey_oauth::Cloud;
 use url::Url;
 
 pub(crate) use bearer::{BearerError, bearer};
-pub(crate) use catalogue::{Refusal, SCRIPTED};
+pub(crate) use catalogue::{Refusal, SCRIPTED, one_line};
 pub(crate) use client::Proof;
 pub(crate) use fmi::TOKEN_EXCHANGE;
 pub(crate) use form::Form;

@@ -7,7 +7,7 @@ use axum::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sts::Refusal;
+use crate::sts::{Refusal, one_line};
 
 /// A host's refusal.
 #[derive(Debug)]
@@ -75,15 +75,4 @@ pub(super) fn nested(error: &HostError) -> Response {
 
 fn json_reply(status: StatusCode, body: &Value) -> Response {
     (status, super::super::json(body)).into_response()
-}
-
-/// Some clients read the text as a borrowed string: nothing in it may need an escape.
-fn one_line(text: &str) -> String {
-    let plain = |c: char| match c {
-        '"' => '\'',
-        '\\' => '/',
-        c if c.is_control() => ' ',
-        c => c,
-    };
-    text.chars().take(2_000).map(plain).collect()
 }
