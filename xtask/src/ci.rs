@@ -40,6 +40,17 @@ fn lints(workspace: &Workspace) -> Result<()> {
     shell::run(shell::cargo(&workspace.root).args(arguments))
 }
 
+/// What the fuzz targets call compiles as they want it; the targets themselves need flags that the usual compiler refuses.
+fn fuzzing(workspace: &Workspace) -> Result<()> {
+    for name in ["jose", "oauth", "config", "host", "entra", "sidecar"] {
+        let package = format!("sidekey-{name}");
+        let arguments = ["rustc", "--lib", "--profile", "check", "--locked", "--package", &package];
+        let flags = ["--", "--cfg", "fuzzing", "-D", "warnings"];
+        shell::run(shell::cargo(&workspace.root).args(arguments).args(flags))?;
+    }
+    Ok(())
+}
+
 fn edges(_: &Workspace) -> Result<()> {
     deps::run(&[])
 }
@@ -97,6 +108,7 @@ fn mebibytes(bytes: u64) -> String {
 const STEPS: &[(&str, Step)] = &[
     ("format", format),
     ("lints", lints),
+    ("fuzzing", fuzzing),
     ("edges", edges),
     ("licences", licences),
     ("documents", documents),

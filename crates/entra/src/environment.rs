@@ -34,7 +34,7 @@ impl Environment {
     }
 
     /// An environment of its own for a test. Names that are not in the list would never be read: a test with one panics.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let listed = |name: &str| {
             let found = NAMES.iter().chain(SECRETS).find(|listed| **listed == name);
